@@ -1,0 +1,40 @@
+# Compiler, linker and build-speed settings for every target of the project.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(STACK_CCACHE ccache)
+if(STACK_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${STACK_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${STACK_CCACHE})
+endif()
+find_program(STACK_MOLD mold)
+if(STACK_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_link_options(-fuse-ld=mold)
+endif()
+
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror -fstack-protector-strong)
+add_compile_definitions(_GNU_SOURCE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports false positives of these inside libstdc++ and fmt when optimising.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized> $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
+                      $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow> $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STACK_SANITIZE)
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+if(STACK_SANITIZE)
+  add_compile_options($<$<NOT:$<BOOL:$<TARGET_PROPERTY:STACK_STATIC>>>:-fsanitize=${STACK_SANITIZE}>
+                      -fno-omit-frame-pointer)
+  add_link_options($<$<NOT:$<BOOL:$<TARGET_PROPERTY:STACK_STATIC>>>:-fsanitize=${STACK_SANITIZE}>)
+endif()
+
+# One include root: headers are named from the top of the repository ("runtime/base/error.hpp").
+include_directories(${PROJECT_SOURCE_DIR})

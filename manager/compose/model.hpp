@@ -1,0 +1,186 @@
+// The Compose application model: what a project is, after loading, merging, interpolation and normalisation.
+// Plain values that copy, compare and convert to JSON (model_json.hpp); no file, clock or environment is read here.
+// Defaults follow the Compose specification; an std::optional that is empty means "not said in the file".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stack::compose {
+
+/// Where a value was written; kept to run time, so that a failed mount can name its line. 1-based.
+struct Position {
+    std::string file;
+    int line = 0;
+    int column = 0;
+    bool operator==(const Position&) const = default;
+};
+
+using Duration = std::chrono::nanoseconds;
+/// nullopt value: the name is removed from the container's environment.
+using Environment = std::map<std::string, std::optional<std::string>>;
+
+enum class DependencyCondition { service_started, service_healthy, service_completed_successfully };
+
+struct Dependency {
+    DependencyCondition condition = DependencyCondition::service_started;
+    bool restart = false;
+    bool required = true;
+    bool operator==(const Dependency&) const = default;
+};
+
+struct Healthcheck {
+    /// CMD/CMD-SHELL list as in the specification; empty: inherit the image's; {"NONE"}: off.
+    std::vector<std::string> test;
+    std::optional<Duration> interval, timeout, start_period, start_interval;
+    std::optional<int> retries;
+    bool disable = false;
+    bool operator==(const Healthcheck&) const = default;
+};
+
+/// One published port after range expansion.
+struct Port {
+    std::string host_ip;    ///< empty: all addresses
+    std::string published;  ///< "", "8080" or "8000-8010"
+    std::uint16_t target = 0;
+    std::string protocol = "tcp";
+    std::string mode = "ingress";
+    std::string name, app_protocol;
+    Position position;
+    bool operator==(const Port&) const = default;
+};
+
+struct VolumeMount {
+    enum class Type { bind, volume, tmpfs } type = Type::volume;
+    std::string source;  ///< absolute host path (bind), key in Project::volumes (volume), empty (anonymous, tmpfs)
+    std::string target;
+    bool read_only = false;
+    bool create_host_path = true;  ///< bind
+    std::string propagation;       ///< bind: empty = rprivate
+    bool nocopy = false;           ///< volume
+    std::string subpath;           ///< volume
+    std::optional<std::uint64_t> tmpfs_size_bytes;
+    std::optional<std::uint32_t> tmpfs_mode;
+    std::vector<std::string> tmpfs_options;  ///< rest of the short form's options
+    Position position;
+    bool operator==(const VolumeMount&) const = default;
+};
+
+/// A secret or config granted to a service.
+struct FileGrant {
+    std::string source;  ///< key in Project::secrets / configs
+    std::string target;  ///< absolute path in the container
+    std::string uid, gid;
+    std::optional<std::uint32_t> mode;
+    Position position;
+    bool operator==(const FileGrant&) const = default;
+};
+
+struct NetworkAttachment {
+    std::vector<std::string> aliases;
+    std::string ipv4_address;
+    int priority = 0;
+    bool operator==(const NetworkAttachment&) const = default;
+};
+
+struct Ulimit {
+    std::int64_t soft = 0;  ///< -1 = unlimited
+    std::int64_t hard = 0;
+    bool operator==(const Ulimit&) const = default;
+};
+
+struct RestartPolicy {
+    enum class Kind { no, always, on_failure, unless_stopped } kind = Kind::no;
+    std::optional<int> max_attempts;  ///< on_failure:N
+    bool operator==(const RestartPolicy&) const = default;
+};
+
+struct Service {
+    std::string name;
+    std::string image;
+    std::optional<std::vector<std::string>> command, entrypoint;  ///< empty list: cleared; nullopt: the image's
+    Environment environment;  ///< env_file folded in
+    std::string working_dir, user, hostname, container_name;
+    std::optional<bool> init;
+    bool tty = false, stdin_open = false, read_only = false;
+    std::map<std::string, std::string> labels;
+    std::map<std::string, Dependency> depends_on;
+    std::optional<Healthcheck> healthcheck;
+    RestartPolicy restart;
+    std::string stop_signal;  ///< empty: the image's, else SIGTERM
+    std::optional<Duration> stop_grace_period;
+    std::vector<Port> ports;
+    std::vector<std::string> expose;
+    std::vector<VolumeMount> volumes;  ///< `tmpfs:` folded in
+    std::map<std::string, NetworkAttachment> networks;  ///< keys of Project::networks
+    std::string network_mode;  ///< empty, none, host
+    std::vector<FileGrant> secrets, configs;
+    std::vector<std::string> cap_add, cap_drop;
+    std::optional<std::int64_t> mem_limit_bytes;
+    std::optional<double> cpus;
+    std::optional<std::int64_t> pids_limit;
+    std::map<std::string, Ulimit> ulimits;
+    std::map<std::string, std::string> sysctls;
+    std::vector<std::pair<std::string, std::string>> extra_hosts;  ///< host, address (or host-gateway)
+    std::vector<std::string> profiles;
+    int scale = 1;
+    /// Position of the service's key and of single keys below it, by path inside the service ("image", "command").
+    Position position;
+    std::map<std::string, Position> positions;
+    bool operator==(const Service&) const = default;
+};
+
+struct IpamConfig {
+    std::string subnet, gateway, ip_range;
+    std::map<std::string, std::string> aux_addresses;
+    bool operator==(const IpamConfig&) const = default;
+};
+
+struct Network {
+    std::string key;
+    std::string name;  ///< real name, `<project>_<key>` unless said
+    bool external = false, internal = false;
+    std::vector<IpamConfig> ipam;
+    std::map<std::string, std::string> labels;
+    Position position;
+    bool operator==(const Network&) const = default;
+};
+
+struct Volume {
+    std::string key;
+    std::string name;
+    bool external = false;
+    std::map<std::string, std::string> labels;
+    Position position;
+    bool operator==(const Volume&) const = default;
+};
+
+/// A secret or a config: exactly one source.
+struct FileSource {
+    std::string key;
+    std::string name;
+    std::string file;                      ///< absolute host path, or empty
+    std::optional<std::string> content;    ///< configs: inline, interpolated
+    std::string environment;               ///< variable name, or empty
+    Position position;
+    bool operator==(const FileSource&) const = default;
+};
+
+struct Project {
+    std::string name;
+    std::string working_dir;
+    std::vector<std::string> files;      ///< absolute
+    std::vector<std::string> env_files;  ///< those given explicitly
+    std::map<std::string, Service> services;           ///< active ones only
+    std::map<std::string, Service> disabled_services;  ///< behind profiles that are off
+    std::map<std::string, Network> networks;
+    std::map<std::string, Volume> volumes;
+    std::map<std::string, FileSource> secrets, configs;
+    bool operator==(const Project&) const = default;
+};
+
+}  // namespace stack::compose

@@ -1,0 +1,182 @@
+#include "runtime/base/path_at.hpp"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "runtime/base/error.hpp"
+
+namespace stack {
+
+namespace {
+
+std::uint64_t resolve_flags(Resolve resolve) {
+    switch (resolve) {
+        case Resolve::beneath: return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+        case Resolve::beneath_no_links: return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+        case Resolve::in_root: return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    }
+    return RESOLVE_BENEATH;
+}
+
+struct DirCloser {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+};
+using DirStream = std::unique_ptr<DIR, DirCloser>;
+
+std::vector<std::string> names_in(UniqueFd dir, std::string_view what) {
+    DirStream stream{::fdopendir(dir.get())};
+    if (!stream) throw_errno(fmt::format("list '{}'", what));
+    static_cast<void>(dir.release());
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream.get())) {
+        const std::string_view name{entry->d_name};
+        if (name != "." && name != "..") names.emplace_back(name);
+        errno = 0;
+    }
+    if (errno != 0) throw_errno(fmt::format("list '{}'", what));
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+// One descriptor per level, never a path: nobody can swap a component under us. Depth is bounded because a
+// hostile tree may nest deeper than the stack; what lies deeper stays and is reported (ELOOP).
+void remove_below(int dir, const std::string& name, int depth, int& first_error) {
+    if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return;
+    if (errno != EISDIR && errno != EPERM) {
+        if (first_error == 0) first_error = errno;
+        return;
+    }
+    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    if (errno != ENOTEMPTY && errno != EEXIST) {
+        if (first_error == 0) first_error = errno;
+        return;
+    }
+    constexpr int kMaxDepth = 2000;
+    UniqueFd child{::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!child.valid() || depth > kMaxDepth) {
+        if (first_error == 0) first_error = child.valid() ? ELOOP : errno;
+        return;
+    }
+    UniqueFd listing{::openat(child.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!listing.valid()) {
+        if (first_error == 0) first_error = errno;
+        return;
+    }
+    for (const std::string& entry : names_in(std::move(listing), name)) {
+        remove_below(child.get(), entry, depth + 1, first_error);
+    }
+    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && first_error == 0) first_error = errno;
+}
+
+}  // namespace
+
+UniqueFd try_open_at(int dir, const std::string& path, std::uint64_t flags, Resolve resolve, mode_t mode) {
+    open_how how{};
+    how.flags = flags | O_CLOEXEC;
+    how.mode = mode;
+    how.resolve = resolve_flags(resolve);
+    long fd;
+    do {
+        fd = ::syscall(SYS_openat2, dir, path.c_str(), &how, sizeof how);
+    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));  // EAGAIN: a rename raced with the lookup
+    return UniqueFd{static_cast<int>(fd)};
+}
+
+UniqueFd open_at(int dir, const std::string& path, std::uint64_t flags, Resolve resolve, mode_t mode) {
+    UniqueFd fd = try_open_at(dir, path, flags, resolve, mode);
+    if (!fd.valid()) throw_errno(fmt::format("open '{}'", path));
+    return fd;
+}
+
+UniqueFd open_directory(const std::string& path) {
+    UniqueFd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd.valid()) throw_errno(fmt::format("open directory '{}'", path));
+    return fd;
+}
+
+UniqueFd make_directories_at(int dir, const std::string& path, mode_t mode) {
+    std::string done;
+    std::size_t start = 0;
+    UniqueFd current = open_at(dir, ".", O_PATH | O_DIRECTORY, Resolve::in_root);
+    while (start < path.size()) {
+        const std::size_t slash = std::min(path.find('/', start), path.size());
+        const std::string part = path.substr(start, slash - start);
+        start = slash + 1;
+        if (part.empty() || part == ".") continue;
+        if (!done.empty()) done += '/';
+        done += part;
+        // From the top each time: a component may be a symlink, and only `dir` may act as its root.
+        UniqueFd next = try_open_at(dir, done, O_PATH | O_DIRECTORY, Resolve::in_root);
+        if (!next.valid() && errno == ENOENT) {
+            if (::mkdirat(current.get(), part.c_str(), mode) != 0 && errno != EEXIST)
+                throw_errno(fmt::format("create directory '{}'", done));
+            next = try_open_at(dir, done, O_PATH | O_DIRECTORY, Resolve::in_root);
+        }
+        if (!next.valid()) throw_errno(fmt::format("open directory '{}'", done));
+        current = std::move(next);
+    }
+    return current;
+}
+
+void make_directories(const std::string& path, mode_t mode) {
+    for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+        const std::string part = path.substr(0, slash);
+        if (!part.empty() && ::mkdir(part.c_str(), mode) != 0 && errno != EEXIST)
+            throw_errno(fmt::format("create directory '{}'", part));
+        if (slash == std::string::npos) return;
+    }
+}
+
+std::optional<std::string> read_file_if_exists(const std::string& path, std::size_t limit) {
+    UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd.valid()) {
+        if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+        throw_errno(fmt::format("open '{}'", path));
+    }
+    return read_all(fd.get(), fmt::format("'{}'", path), limit);
+}
+
+std::string read_file(const std::string& path, std::size_t limit) {
+    UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd.valid()) throw_errno(fmt::format("open '{}'", path));
+    return read_all(fd.get(), fmt::format("'{}'", path), limit);
+}
+
+void remove_tree_at(int dir, const std::string& name) {
+    int first_error = 0;
+    remove_below(dir, name, 0, first_error);
+    if (first_error != 0) throw Error::from_errno(first_error, fmt::format("remove '{}'", name));
+}
+
+void remove_tree(const std::string& path) {
+    int first_error = 0;
+    remove_below(AT_FDCWD, path, 0, first_error);
+    if (first_error != 0) throw Error::from_errno(first_error, fmt::format("remove '{}'", path));
+}
+
+std::vector<std::string> list_directory(const std::string& path) {
+    UniqueFd dir{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!dir.valid()) {
+        if (errno == ENOENT) return {};
+        throw_errno(fmt::format("open directory '{}'", path));
+    }
+    return names_in(std::move(dir), path);
+}
+
+bool path_exists(const std::string& path) {
+    struct stat info {};
+    return ::lstat(path.c_str(), &info) == 0;
+}
+
+}  // namespace stack
