@@ -1,0 +1,28 @@
+// The commands: each takes what it needs and its options, and returns the exit code. They throw Error; main
+// prints.
+#pragma once
+
+#include "manager/cli/options.hpp"
+#include "manager/cli/terminal.hpp"
+#include "manager/engine/paths.hpp"
+
+namespace stack::cli {
+
+/// What main builds once and every command may use.
+struct Context {
+    GlobalOptions globals;
+    engine::Paths paths;
+    Terminal out, err;
+};
+
+int run_up(const Context& context, const UpCommand& command);
+int run_down(const Context& context, const DownCommand& command);
+int run_select(const Context& context, const SelectCommand& command);
+int run_ps(const Context& context, const PsCommand& command);
+int run_logs(const Context& context, const LogsCommand& command);
+int run_exec(const Context& context, const ExecCommand& command);
+int run_config(const Context& context, const ConfigCommand& command);
+int run_ls(const Context& context, const LsCommand& command);
+int run_version(const Context& context, const VersionCommand& command);
+
+}  // namespace stack::cli
