@@ -1,5 +1,5 @@
-// What a container is to be, as plain values: the part of the OCI runtime specification's config.json (1.3) that
-// this runtime carries out. Field names are the specification's; `config.json` maps onto it one to one.
+// What a container is to be, as plain values: the part of the OCI runtime specification's config.json (1.3)
+// that this runtime carries out. Field names are the specification's; `config.json` maps onto it one to one.
 // No behaviour, no resources: copy, compare, print.
 #pragma once
 
@@ -93,15 +93,15 @@ struct DeviceSpec {
 
 /// Limits; absent means none. A limit that can't be enforced is an Error(not_supported) at create.
 struct ResourceSpec {
-    std::optional<std::int64_t> memory_limit_bytes;        ///< -1 = unlimited
+    std::optional<std::int64_t> memory_limit_bytes;  ///< -1 = unlimited
     std::optional<std::int64_t> memory_reservation_bytes;
-    std::optional<std::int64_t> memory_swap_bytes;         ///< memory plus swap, as in the specification
+    std::optional<std::int64_t> memory_swap_bytes;  ///< memory plus swap, as in the specification
     std::optional<std::uint64_t> cpu_shares;
     std::optional<std::int64_t> cpu_quota_us;
     std::optional<std::uint64_t> cpu_period_us;
     std::string cpuset_cpus, cpuset_mems;
-    std::optional<std::int64_t> pids_limit;                ///< -1 = unlimited
-    std::vector<DeviceRule> devices;                       ///< in order; later wins
+    std::optional<std::int64_t> pids_limit;  ///< -1 = unlimited
+    std::vector<DeviceRule> devices;         ///< in order; later wins
     std::map<std::string, std::string> unified;
     bool operator==(const ResourceSpec&) const = default;
 };
@@ -113,33 +113,35 @@ struct SeccompSpec {
     bool operator==(const SeccompSpec&) const = default;
 };
 
-/// The root file system: overlay layers, mounted inside the container's own mount namespace only, or a directory.
+/// The root file system: overlay layers, mounted inside the container's own mount namespace only, or a
+/// directory.
 struct RootSpec {
-    std::vector<std::string> lower;  ///< host paths of unpacked layers, topmost first; empty: `path` is the root
-    std::string upper, work;         ///< host paths of the writable layer
-    std::string path;                ///< plain directory root (OCI bundles, tests)
+    std::vector<std::string>
+        lower;                ///< host paths of unpacked layers, topmost first; empty: `path` is the root
+    std::string upper, work;  ///< host paths of the writable layer
+    std::string path;         ///< plain directory root (OCI bundles, tests)
     bool readonly = false;
     bool operator==(const RootSpec&) const = default;
 };
 
 struct ContainerSpec {
-    std::string id;        ///< [A-Za-z0-9_+.-], names cgroup and errors
+    std::string id;  ///< [A-Za-z0-9_+.-], names cgroup and errors
     std::string hostname;
     std::string domainname;
     RootSpec root;
     ProcessSpec process;
-    std::vector<MountSpec> mounts;            ///< in order
+    std::vector<MountSpec> mounts;  ///< in order
     std::vector<NamespaceSpec> namespaces;
     std::vector<IdMapping> uid_mappings, gid_mappings;
-    std::vector<DeviceSpec> devices;          ///< beside the default /dev nodes
-    std::string cgroups_path;                 ///< below the cgroup root, e.g. /stack/shop/<id>
+    std::vector<DeviceSpec> devices;  ///< beside the default /dev nodes
+    std::string cgroups_path;         ///< below the cgroup root, e.g. /stack/shop/<id>
     ResourceSpec resources;
     SeccompSpec seccomp;
     std::map<std::string, std::string> sysctl;
     std::vector<std::string> masked_paths, readonly_paths;
-    /// Files made fresh for this container and bound over the image's: /etc/hosts, /etc/hostname, /etc/resolv.conf,
-    /// secrets, configs are ordinary bind mounts in `mounts`.
-    bool init = false;                        ///< run stack-init as PID 1
+    /// Files made fresh for this container and bound over the image's: /etc/hosts, /etc/hostname,
+    /// /etc/resolv.conf, secrets, configs are ordinary bind mounts in `mounts`.
+    bool init = false;  ///< run stack-init as PID 1
     std::map<std::string, std::string> annotations;
     bool operator==(const ContainerSpec&) const = default;
 };

@@ -1,6 +1,7 @@
 // The Compose application model: what a project is, after loading, merging, interpolation and normalisation.
-// Plain values that copy, compare and convert to JSON (model_json.hpp); no file, clock or environment is read here.
-// Defaults follow the Compose specification; an std::optional that is empty means "not said in the file".
+// Plain values that copy, compare and convert to JSON (model_json.hpp); no file, clock or environment is read
+// here. Defaults follow the Compose specification; an std::optional that is empty means "not said in the
+// file".
 #pragma once
 
 #include <chrono>
@@ -56,7 +57,8 @@ struct Port {
 
 struct VolumeMount {
     enum class Type { bind, volume, tmpfs } type = Type::volume;
-    std::string source;  ///< absolute host path (bind), key in Project::volumes (volume), empty (anonymous, tmpfs)
+    std::string
+        source;  ///< absolute host path (bind), key in Project::volumes (volume), empty (anonymous, tmpfs)
     std::string target;
     bool read_only = false;
     bool create_host_path = true;  ///< bind
@@ -96,13 +98,24 @@ struct Ulimit {
 struct RestartPolicy {
     enum class Kind { no, always, on_failure, unless_stopped } kind = Kind::no;
     std::optional<int> max_attempts;  ///< on_failure:N
+    std::optional<Duration> delay,
+        window;  ///< deploy.restart_policy: fixed wait; time after which a start counts
     bool operator==(const RestartPolicy&) const = default;
+};
+
+/// Bounds of a service's log files; absent: the settings' defaults.
+struct Logging {
+    std::string driver;  ///< empty, json-file, local or none
+    std::optional<std::int64_t> max_size_bytes;
+    std::optional<int> max_file;
+    bool operator==(const Logging&) const = default;
 };
 
 struct Service {
     std::string name;
     std::string image;
-    std::optional<std::vector<std::string>> command, entrypoint;  ///< empty list: cleared; nullopt: the image's
+    std::optional<std::vector<std::string>> command,
+        entrypoint;           ///< empty list: cleared; nullopt: the image's
     Environment environment;  ///< env_file folded in
     std::string working_dir, user, hostname, container_name;
     std::optional<bool> init;
@@ -115,20 +128,22 @@ struct Service {
     std::optional<Duration> stop_grace_period;
     std::vector<Port> ports;
     std::vector<std::string> expose;
-    std::vector<VolumeMount> volumes;  ///< `tmpfs:` folded in
+    std::vector<VolumeMount> volumes;                   ///< `tmpfs:` folded in
     std::map<std::string, NetworkAttachment> networks;  ///< keys of Project::networks
-    std::string network_mode;  ///< empty, none, host
+    std::string network_mode;                           ///< empty, none, host
     std::vector<FileGrant> secrets, configs;
     std::vector<std::string> cap_add, cap_drop;
-    std::optional<std::int64_t> mem_limit_bytes;
+    std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;
     std::optional<double> cpus;
     std::optional<std::int64_t> pids_limit;
     std::map<std::string, Ulimit> ulimits;
     std::map<std::string, std::string> sysctls;
     std::vector<std::pair<std::string, std::string>> extra_hosts;  ///< host, address (or host-gateway)
     std::vector<std::string> profiles;
+    Logging logging;
     int scale = 1;
-    /// Position of the service's key and of single keys below it, by path inside the service ("image", "command").
+    /// Position of the service's key and of single keys below it, by path inside the service ("image",
+    /// "command").
     Position position;
     std::map<std::string, Position> positions;
     bool operator==(const Service&) const = default;
@@ -163,9 +178,10 @@ struct Volume {
 struct FileSource {
     std::string key;
     std::string name;
-    std::string file;                      ///< absolute host path, or empty
-    std::optional<std::string> content;    ///< configs: inline, interpolated
-    std::string environment;               ///< variable name, or empty
+    std::string file;  ///< absolute host path, or empty
+    std::optional<std::string>
+        content;  ///< configs: inline, interpolated; with `environment`: its value, absent = unset
+    std::string environment;  ///< variable name, or empty
     Position position;
     bool operator==(const FileSource&) const = default;
 };
@@ -173,8 +189,8 @@ struct FileSource {
 struct Project {
     std::string name;
     std::string working_dir;
-    std::vector<std::string> files;      ///< absolute
-    std::vector<std::string> env_files;  ///< those given explicitly
+    std::vector<std::string> files;                    ///< absolute
+    std::vector<std::string> env_files;                ///< those given explicitly
     std::map<std::string, Service> services;           ///< active ones only
     std::map<std::string, Service> disabled_services;  ///< behind profiles that are off
     std::map<std::string, Network> networks;

@@ -1,13 +1,13 @@
 #include "manager/engine/paths.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
 
 #include <fmt/format.h>
-
-#include "runtime/base/error.hpp"
 
 namespace stack::engine {
 
@@ -43,12 +43,15 @@ std::string own_file() {
 Paths find_paths(const std::string& root_argument, const std::string& run_root_argument) {
     const bool root = ::geteuid() == 0;
     const std::string home = variable("HOME");
-    const std::string data_home = variable("XDG_DATA_HOME").empty() ? home + "/.local/share" : variable("XDG_DATA_HOME");
-    const std::string runtime_dir = variable("XDG_RUNTIME_DIR").empty() ? fmt::format("/run/user/{}", ::geteuid())
-                                                                      : variable("XDG_RUNTIME_DIR");
+    const std::string data_home =
+        variable("XDG_DATA_HOME").empty() ? home + "/.local/share" : variable("XDG_DATA_HOME");
+    const std::string runtime_dir = variable("XDG_RUNTIME_DIR").empty()
+                                        ? fmt::format("/run/user/{}", ::geteuid())
+                                        : variable("XDG_RUNTIME_DIR");
     Paths paths;
     paths.data_root = first_set(root_argument, "STACK_ROOT", root ? "/var/lib/stack" : data_home + "/stack");
-    paths.run_root = first_set(run_root_argument, "STACK_RUN_ROOT", root ? "/run/stack" : runtime_dir + "/stack");
+    paths.run_root =
+        first_set(run_root_argument, "STACK_RUN_ROOT", root ? "/run/stack" : runtime_dir + "/stack");
     paths.stack = own_file();
     const std::string directory = paths.stack.substr(0, paths.stack.rfind('/'));
     const std::string libexec = absolute(directory + "/../libexec/stack");

@@ -1,5 +1,5 @@
-// Records of projects and containers on disk (JSON, versioned). A container's record exists before the container
-// does; `remove` works from the record alone. Commands read them whether or not a supervisor runs.
+// Records of projects and containers on disk (JSON, versioned). A container's record exists before the
+// container does; `remove` works from the record alone. Commands read them whether or not a supervisor runs.
 //
 //   <data>/projects/<project>/project.json            ProjectRecord      fsync
 //   <data>/projects/<project>/exits.journal           the keeper's
@@ -10,9 +10,14 @@
 //       hosts hostname resolv.conf files/             generated files, bound into the container
 //       <service>.<number>.log .idx                   logs (manager/logs/log_files.hpp)
 //
-// Container records are not fsynced: what they describe is dead after a power cut, and a record that is missing or
-// cut short then is garbage that the next command removes.
+// Container records are not fsynced: what they describe is dead after a power cut, and a record that is
+// missing or cut short then is garbage that the next command removes.
 #pragma once
+
+#include "manager/compose/model.hpp"
+#include "manager/engine/paths.hpp"
+#include "manager/plan/observed_state.hpp"
+#include "network/network_spec.hpp"
 
 #include <sys/types.h>
 
@@ -21,11 +26,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "manager/compose/model.hpp"
-#include "manager/engine/paths.hpp"
-#include "manager/plan/observed_state.hpp"
-#include "network/network_spec.hpp"
 
 namespace stack::engine {
 
@@ -43,7 +43,7 @@ struct MountRecord {
     bool read_only = false;
     bool nocopy = false;
     std::string propagation;
-    std::string origin;       ///< file:line:column
+    std::string origin;  ///< file:line:column
     bool operator==(const MountRecord&) const = default;
 };
 
@@ -57,10 +57,10 @@ struct ContainerRecord {
     std::string config_hash;
     std::map<std::string, std::string> labels;  ///< com.docker.compose.* included
     std::vector<network::EndpointSpec> endpoints;
-    std::vector<network::PublishedPort> ports;   ///< host ports as bound; 0 before the first start
+    std::vector<network::PublishedPort> ports;  ///< host ports as bound; 0 before the first start
     std::vector<MountRecord> mounts;
-    std::vector<std::string> command;            ///< argv as it is run, for `ps`
-    std::int64_t created_ns = 0;                 ///< since the epoch
+    std::vector<std::string> command;  ///< argv as it is run, for `ps`
+    std::int64_t created_ns = 0;       ///< since the epoch
     bool operator==(const ContainerRecord&) const = default;
 
     [[nodiscard]] std::string short_id() const { return id.substr(0, 12); }
@@ -69,16 +69,16 @@ struct ContainerRecord {
 
 struct ContainerState {
     plan::ContainerStatus status = plan::ContainerStatus::created;
-    pid_t pid = 0;                  ///< 0 when not running
-    std::uint64_t start_time = 0;   ///< clock ticks since boot, /proc/PID/stat field 22
-    std::string boot;               ///< boot id under which pid and start_time hold
+    pid_t pid = 0;                 ///< 0 when not running
+    std::uint64_t start_time = 0;  ///< clock ticks since boot, /proc/PID/stat field 22
+    std::string boot;              ///< boot id under which pid and start_time hold
     std::int64_t started_ns = 0, finished_ns = 0;
     int exit_code = 0;
     bool oom_killed = false;
-    bool stopped_by_user = false;   ///< stop, down or kill asked for it: no restart policy brings it back
-    std::string health;             ///< "", starting, healthy, unhealthy
+    bool stopped_by_user = false;  ///< stop, down or kill asked for it: no restart policy brings it back
+    std::string health;            ///< "", starting, healthy, unhealthy
     int restarts = 0;
-    std::string error;              ///< why the last start failed, one line
+    std::string error;  ///< why the last start failed, one line
     bool operator==(const ContainerState&) const = default;
 };
 
@@ -107,8 +107,9 @@ void save_state(const Paths& paths, const ContainerRecord& record, const Contain
 /// Names of all projects that have records, sorted.
 std::vector<std::string> list_projects(const Paths& paths);
 
-/// Records and states of one project; a state that says "running" is checked against the process and, when that
-/// is gone, completed from the exit journal. Never writes. A project without records gives an empty state.
+/// Records and states of one project; a state that says "running" is checked against the process and, when
+/// that is gone, completed from the exit journal. Never writes. A project without records gives an empty
+/// state.
 ProjectState load_project_state(const Paths& paths, const std::string& project);
 
 /// The planner's view. `images` maps references to the digests the store has for them.

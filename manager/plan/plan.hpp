@@ -1,13 +1,13 @@
-// A plan: operations with resource, cause and prerequisites. Values only; planner.hpp makes them, executor.hpp
-// carries them out, `--dry-run` prints them (plan_text).
+// A plan: operations with resource, cause and prerequisites. Values only; planner.hpp makes them,
+// executor.hpp carries them out, `--dry-run` prints them (plan_text).
 #pragma once
+
+#include "manager/compose/model.hpp"
 
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "manager/compose/model.hpp"
 
 namespace stack::plan {
 
@@ -16,29 +16,31 @@ enum class OperationKind {
     remove_network,
     create_volume,
     remove_volume,
-    create_container,  ///< record and writable layer; `replaces` names the one whose number and place it takes
+    create_container,  ///< record and writable layer; `replaces` names the one whose number and place it
+                       ///< takes
     start_container,   ///< until its process runs
     wait_condition,    ///< until every replica of `service` satisfies `condition`
     stop_container,    ///< stop signal, grace period, SIGKILL; ends when it has exited
     kill_container,    ///< `signal`, no waiting
     remove_container,
-    barrier,           ///< nothing; joins many prerequisites into one
+    barrier,  ///< nothing; joins many prerequisites into one
 };
 
 struct Operation {
     int id = 0;  ///< index in Plan::operations
     OperationKind kind{};
     std::string resource;  ///< "Container shop-web-1", "Network shop_default", "Volume shop_data"
-    std::string cause;     ///< "not there", "environment DB_URL changed", "image changed", "removed from the file", …
+    std::string
+        cause;  ///< "not there", "environment DB_URL changed", "image changed", "removed from the file", …
     std::vector<int> prerequisites;
 
-    std::string service;       ///< containers and waits
-    int number = 0;            ///< replica, for containers
-    std::string container_id;  ///< of an existing container; empty when this plan creates it
-    std::string name;          ///< container name, or real name of the network or volume
-    std::string key;           ///< key in the file, for networks and volumes
-    std::string config_hash;   ///< create_container, create_network
-    std::string replaces;      ///< id of the container this one takes over from
+    std::string service;                       ///< containers and waits
+    int number = 0;                            ///< replica, for containers
+    std::string container_id;                  ///< of an existing container; empty when this plan creates it
+    std::string name;                          ///< container name, or real name of the network or volume
+    std::string key;                           ///< key in the file, for networks and volumes
+    std::string config_hash;                   ///< create_container, create_network
+    std::string replaces;                      ///< id of the container this one takes over from
     compose::DependencyCondition condition{};  ///< wait_condition
     bool required = true;                      ///< wait_condition: false turns a failure into a warning
     std::optional<std::chrono::nanoseconds> timeout;  ///< stop_container: beats the service's grace period
@@ -47,9 +49,9 @@ struct Operation {
 };
 
 struct Plan {
-    std::vector<Operation> operations;  ///< sorted so that prerequisites come first
-    std::vector<std::string> unchanged; ///< resources that are as they should be, sorted
-    std::vector<std::string> warnings;  ///< orphans, profile remarks
+    std::vector<Operation> operations;   ///< sorted so that prerequisites come first
+    std::vector<std::string> unchanged;  ///< resources that are as they should be, sorted
+    std::vector<std::string> warnings;   ///< orphans, profile remarks
     [[nodiscard]] bool empty() const { return operations.empty(); }
     bool operator==(const Plan&) const = default;
 };

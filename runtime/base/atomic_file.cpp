@@ -1,5 +1,9 @@
 #include "runtime/base/atomic_file.hpp"
 
+#include "runtime/base/error.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/path_at.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,13 +11,10 @@
 
 #include <fmt/format.h>
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/fd.hpp"
-#include "runtime/base/path_at.hpp"
-
 namespace stack {
 
-void write_file_atomically(const std::string& path, std::string_view content, Durability durability, mode_t mode) {
+void write_file_atomically(const std::string& path, std::string_view content, Durability durability,
+                           mode_t mode) {
     // The name carries the pid: a leftover of a killed writer is overwritten or ignored, never read.
     const std::string temporary = fmt::format("{}.tmp.{}", path, ::getpid());
     UniqueFd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode)};
@@ -22,7 +23,8 @@ void write_file_atomically(const std::string& path, std::string_view content, Du
         write_all(fd.get(), content, fmt::format("'{}'", temporary));
         if (durability == Durability::power_loss && ::fsync(fd.get()) != 0)
             throw_errno(fmt::format("sync '{}'", temporary));
-        if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno(fmt::format("rename '{}'", temporary));
+        if (::rename(temporary.c_str(), path.c_str()) != 0)
+            throw_errno(fmt::format("rename '{}'", temporary));
     } catch (...) {
         ::unlink(temporary.c_str());
         throw;

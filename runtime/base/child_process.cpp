@@ -1,5 +1,8 @@
 #include "runtime/base/child_process.hpp"
 
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,14 +18,13 @@
 
 #include <fmt/format.h>
 
-#include "runtime/base/error.hpp"
-#include "runtime/base/path_at.hpp"
-
 namespace stack {
 
 namespace {
 
-int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int pidfd_open(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> result;
@@ -33,8 +35,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 // Runs in the forked child: system calls only.
-[[noreturn]] void exec_in_child(const SpawnOptions& options, char* const* argv, char* const* env, const int* fds,
-                                int fd_count, int report) {
+[[noreturn]] void exec_in_child(const SpawnOptions& options, char* const* argv, char* const* env,
+                                const int* fds, int fd_count, int report) {
     if (options.new_session) ::setsid();
     sigset_t none;
     ::sigemptyset(&none);
@@ -68,7 +70,6 @@ void read_available(int fd, std::string& into, std::size_t limit, bool& open) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got > 0 && into.size() < limit) into.append(buffer.data(), static_cast<std::size_t>(got));
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) open = false;
-
 }
 
 }  // namespace
@@ -171,12 +172,15 @@ CommandResult run_command(const SpawnOptions& base, int timeout_ms) {
     while (out_open || err_open) {
         std::array<pollfd, 2> entries{pollfd{out_open ? out.read.get() : -1, POLLIN, 0},
                                       pollfd{err_open ? err.read.get() : -1, POLLIN, 0}};
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-        const int ready = ::poll(entries.data(), entries.size(), static_cast<int>(std::max<long>(left.count(), 0)));
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const int ready =
+            ::poll(entries.data(), entries.size(), static_cast<int>(std::max<long>(left.count(), 0)));
         if (ready == 0) {
             child.signal(SIGKILL);
             wait_for_exit(child);
-            throw Error{ErrorKind::timeout, fmt::format("'{}' ran longer than {} ms", options.argv.at(0), timeout_ms)};
+            throw Error{ErrorKind::timeout,
+                        fmt::format("'{}' ran longer than {} ms", options.argv.at(0), timeout_ms)};
         }
         if (entries[0].revents) read_available(out.read.get(), result.out, kLimit, out_open);
         if (entries[1].revents) read_available(err.read.get(), result.err, kLimit, err_open);

@@ -1,14 +1,14 @@
 // Processes by pidfd, so that a recycled pid is never signalled.
 #pragma once
 
+#include "runtime/base/fd.hpp"
+
 #include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "runtime/base/fd.hpp"
 
 namespace stack {
 
@@ -18,7 +18,8 @@ class ProcessHandle {
     ProcessHandle() = default;
     ProcessHandle(UniqueFd pidfd, pid_t pid) : pidfd_{std::move(pidfd)}, pid_{pid} {}
     /// nullopt when no such process exists or its start time differs (a recycled pid). Throws Error.
-    static std::optional<ProcessHandle> open(pid_t pid, std::optional<std::uint64_t> start_time = std::nullopt);
+    static std::optional<ProcessHandle> open(pid_t pid,
+                                             std::optional<std::uint64_t> start_time = std::nullopt);
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     [[nodiscard]] int pidfd() const { return pidfd_.get(); }  ///< readable once the process has ended
@@ -46,13 +47,14 @@ struct SpawnOptions {
     bool new_session = false;
     std::optional<std::string> working_dir;
 };
-/// fork+exec; an exec failure is reported here, not by the child. The caller reaps with `wait_for_exit`. Throws Error.
+/// fork+exec; an exec failure is reported here, not by the child. The caller reaps with `wait_for_exit`.
+/// Throws Error.
 ProcessHandle spawn(const SpawnOptions& options);
 /// The raw wait status of our child. Blocks. Throws Error.
 int wait_for_exit(const ProcessHandle& child);
 
-/// Runs a helper to its end and captures both outputs (at most 16 MiB each). Throws Error when it can't be started
-/// or runs longer than `timeout_ms` (it is killed then).
+/// Runs a helper to its end and captures both outputs (at most 16 MiB each). Throws Error when it can't be
+/// started or runs longer than `timeout_ms` (it is killed then).
 struct CommandResult {
     int exit_code = 0;  ///< 128+n when killed by signal n
     std::string out;

@@ -21,23 +21,43 @@ struct KindRow {
 
 // One table for exit codes and for the words of the control API.
 constexpr std::array kKinds{
-    KindRow{ErrorKind::invalid_input, "invalid-input", 1}, KindRow{ErrorKind::not_found, "not-found", 1},
-    KindRow{ErrorKind::already_exists, "already-exists", 1}, KindRow{ErrorKind::conflict, "conflict", 1},
-    KindRow{ErrorKind::not_supported, "not-supported", 1}, KindRow{ErrorKind::permission, "permission", 1},
-    KindRow{ErrorKind::timeout, "timeout", 1},             KindRow{ErrorKind::cancelled, "cancelled", 130},
-    KindRow{ErrorKind::failed, "failed", 1},               KindRow{ErrorKind::internal, "internal", 70},
+    KindRow{ErrorKind::invalid_input, "invalid-input", 1},
+    KindRow{ErrorKind::not_found, "not-found", 1},
+    KindRow{ErrorKind::already_exists, "already-exists", 1},
+    KindRow{ErrorKind::conflict, "conflict", 1},
+    KindRow{ErrorKind::not_supported, "not-supported", 1},
+    KindRow{ErrorKind::permission, "permission", 1},
+    KindRow{ErrorKind::timeout, "timeout", 1},
+    KindRow{ErrorKind::cancelled, "cancelled", 130},
+    KindRow{ErrorKind::failed, "failed", 1},
+    KindRow{ErrorKind::internal, "internal", 70},
 };
 
 ErrorKind kind_of_errno(int err) {
     switch (err) {
-        case ENOENT: case ESRCH: case ENXIO: case ENODEV: return ErrorKind::not_found;
-        case EEXIST: return ErrorKind::already_exists;
-        case EADDRINUSE: case EBUSY: case ETXTBSY: return ErrorKind::conflict;
-        case EPERM: case EACCES: return ErrorKind::permission;
-        case ENOSYS: case EOPNOTSUPP: return ErrorKind::not_supported;
-        case ETIMEDOUT: return ErrorKind::timeout;
-        case ECANCELED: return ErrorKind::cancelled;
-        default: return ErrorKind::failed;
+        case ENOENT:
+        case ESRCH:
+        case ENXIO:
+        case ENODEV:
+            return ErrorKind::not_found;
+        case EEXIST:
+            return ErrorKind::already_exists;
+        case EADDRINUSE:
+        case EBUSY:
+        case ETXTBSY:
+            return ErrorKind::conflict;
+        case EPERM:
+        case EACCES:
+            return ErrorKind::permission;
+        case ENOSYS:
+        case EOPNOTSUPP:
+            return ErrorKind::not_supported;
+        case ETIMEDOUT:
+            return ErrorKind::timeout;
+        case ECANCELED:
+            return ErrorKind::cancelled;
+        default:
+            return ErrorKind::failed;
     }
 }
 
@@ -49,7 +69,9 @@ std::string SourcePosition::text() const {
     return fmt::format("{}:{}:{}", file, line, column);
 }
 
-Error::Error(ErrorKind kind, std::string message) : kind_{kind}, message_{std::move(message)} { rebuild(); }
+Error::Error(ErrorKind kind, std::string message) : kind_{kind}, message_{std::move(message)} {
+    rebuild();
+}
 
 Error Error::from_errno(int err, std::string message) {
     Error error{kind_of_errno(err), fmt::format("{}: {}", message, errno_text(err))};
@@ -62,21 +84,29 @@ Error& Error::add_context(std::string doing) & {
     rebuild();
     return *this;
 }
-Error&& Error::add_context(std::string doing) && { return std::move(add_context(std::move(doing))); }
+Error&& Error::add_context(std::string doing) && {
+    return std::move(add_context(std::move(doing)));
+}
 
 Error& Error::at(SourcePosition position) & {
     position_ = std::move(position);
     return *this;
 }
-Error&& Error::at(SourcePosition position) && { return std::move(at(std::move(position))); }
+Error&& Error::at(SourcePosition position) && {
+    return std::move(at(std::move(position)));
+}
 
 Error& Error::with_hint(std::string hint) & {
     hint_ = std::move(hint);
     return *this;
 }
-Error&& Error::with_hint(std::string hint) && { return std::move(with_hint(std::move(hint))); }
+Error&& Error::with_hint(std::string hint) && {
+    return std::move(with_hint(std::move(hint)));
+}
 
-std::vector<std::string> Error::context() const { return {context_.rbegin(), context_.rend()}; }
+std::vector<std::string> Error::context() const {
+    return {context_.rbegin(), context_.rend()};
+}
 
 void Error::rebuild() {
     what_.clear();

@@ -1,7 +1,8 @@
 // The one error type of the project.
 //
-// Lower layers state the fact, each level above adds its own purpose once with `add_context`. A position is set
-// when a user's file is to blame. Exit codes and the JSON of the control API come from `ErrorKind` (error.cpp).
+// Lower layers state the fact, each level above adds its own purpose once with `add_context`. A position is
+// set when a user's file is to blame. Exit codes and the JSON of the control API come from `ErrorKind`
+// (error.cpp).
 #pragma once
 
 #include <exception>

@@ -1,5 +1,7 @@
 #include "runtime/base/fd.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,8 +11,6 @@
 #include <array>
 
 #include <fmt/format.h>
-
-#include "runtime/base/error.hpp"
 
 namespace stack {
 
@@ -117,7 +117,8 @@ ReceivedMessage receive_with_fds(int socket, std::size_t limit) {
             result.fds.emplace_back(fd);
         }
     }
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) throw Error{ErrorKind::failed, "received a truncated message"};
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+        throw Error{ErrorKind::failed, "received a truncated message"};
     return result;
 }
 

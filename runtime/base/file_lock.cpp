@@ -1,5 +1,7 @@
 #include "runtime/base/file_lock.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -7,8 +9,6 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-
-#include "runtime/base/error.hpp"
 
 namespace stack {
 
@@ -22,7 +22,8 @@ UniqueFd open_lock_file(const std::string& path) {
 
 // A lock on a file that was unlinked meanwhile protects nothing.
 bool still_named(int fd, const std::string& path) {
-    struct stat ours {}, named {};
+    struct stat ours {
+    }, named{};
     return ::fstat(fd, &ours) == 0 && ::stat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
            ours.st_dev == named.st_dev;
 }

@@ -1,10 +1,10 @@
 // Advisory lock on a file (flock(2)); released when the owner dies, however it dies.
 #pragma once
 
+#include "runtime/base/fd.hpp"
+
 #include <optional>
 #include <string>
-
-#include "runtime/base/fd.hpp"
 
 namespace stack {
 

@@ -20,10 +20,14 @@ std::shared_ptr<void> make_logger(spdlog::sink_ptr sink) {
 
 spdlog::level::level_enum level_of(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return spdlog::level::debug;
-        case LogLevel::info: return spdlog::level::info;
-        case LogLevel::warning: return spdlog::level::warn;
-        case LogLevel::error: return spdlog::level::err;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
     }
     return spdlog::level::info;
 }
@@ -52,7 +56,8 @@ Log Log::to_nowhere() {
 
 void Log::write(LogLevel level, std::string_view message) const {
     if (!sink_) return;
-    static_cast<spdlog::logger*>(sink_.get())->log(level_of(level), spdlog::string_view_t{message.data(), message.size()});
+    static_cast<spdlog::logger*>(sink_.get())
+        ->log(level_of(level), spdlog::string_view_t{message.data(), message.size()});
 }
 
 }  // namespace stack

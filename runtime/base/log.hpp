@@ -13,22 +13,26 @@ enum class LogLevel { debug, info, warning, error };
 
 class Log {
   public:
-    /// Writes lines `time level message` to the descriptor's file; messages below `minimum` are dropped cheaply.
+    /// Writes lines `time level message` to the descriptor's file; messages below `minimum` are dropped
+    /// cheaply.
     static Log to_file(const std::string& path, LogLevel minimum);
     static Log to_stderr(LogLevel minimum);
     static Log to_nowhere();
 
     template <class... Args>
     void debug(fmt::format_string<Args...> format, Args&&... args) const {
-        if (minimum_ <= LogLevel::debug) write(LogLevel::debug, fmt::format(format, std::forward<Args>(args)...));
+        if (minimum_ <= LogLevel::debug)
+            write(LogLevel::debug, fmt::format(format, std::forward<Args>(args)...));
     }
     template <class... Args>
     void info(fmt::format_string<Args...> format, Args&&... args) const {
-        if (minimum_ <= LogLevel::info) write(LogLevel::info, fmt::format(format, std::forward<Args>(args)...));
+        if (minimum_ <= LogLevel::info)
+            write(LogLevel::info, fmt::format(format, std::forward<Args>(args)...));
     }
     template <class... Args>
     void warning(fmt::format_string<Args...> format, Args&&... args) const {
-        if (minimum_ <= LogLevel::warning) write(LogLevel::warning, fmt::format(format, std::forward<Args>(args)...));
+        if (minimum_ <= LogLevel::warning)
+            write(LogLevel::warning, fmt::format(format, std::forward<Args>(args)...));
     }
     template <class... Args>
     void error(fmt::format_string<Args...> format, Args&&... args) const {

@@ -1,5 +1,7 @@
 #include "runtime/base/path_at.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +15,18 @@
 
 #include <fmt/format.h>
 
-#include "runtime/base/error.hpp"
-
 namespace stack {
 
 namespace {
 
 std::uint64_t resolve_flags(Resolve resolve) {
     switch (resolve) {
-        case Resolve::beneath: return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-        case Resolve::beneath_no_links: return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-        case Resolve::in_root: return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+        case Resolve::beneath:
+            return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+        case Resolve::beneath_no_links:
+            return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+        case Resolve::in_root:
+            return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     }
     return RESOLVE_BENEATH;
 }
@@ -76,7 +79,8 @@ void remove_below(int dir, const std::string& name, int depth, int& first_error)
     for (const std::string& entry : names_in(std::move(listing), name)) {
         remove_below(child.get(), entry, depth + 1, first_error);
     }
-    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && first_error == 0) first_error = errno;
+    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && first_error == 0)
+        first_error = errno;
 }
 
 }  // namespace

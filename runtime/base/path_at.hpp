@@ -1,6 +1,8 @@
 // Files by descriptor: openat2(2) wrappers that never follow a path out of the directory they are given.
 #pragma once
 
+#include "runtime/base/fd.hpp"
+
 #include <sys/types.h>
 
 #include <cstdint>
@@ -9,15 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/fd.hpp"
-
 namespace stack {
 
 /// How a path is resolved below its directory (openat2's RESOLVE_ flags).
 enum class Resolve {
-    beneath,          ///< RESOLVE_BENEATH|NO_MAGICLINKS: `..` and links that leave are errors (EXDEV)
-    beneath_no_links, ///< the same and no symlink in any component (ELOOP)
-    in_root,          ///< RESOLVE_IN_ROOT|NO_MAGICLINKS: the directory acts as `/`
+    beneath,           ///< RESOLVE_BENEATH|NO_MAGICLINKS: `..` and links that leave are errors (EXDEV)
+    beneath_no_links,  ///< the same and no symlink in any component (ELOOP)
+    in_root,           ///< RESOLVE_IN_ROOT|NO_MAGICLINKS: the directory acts as `/`
 };
 
 /// openat2; invalid on failure with errno set, so that callers may treat ENOENT as an answer.

@@ -1,9 +1,12 @@
 #include "runtime/base/task.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <list>
 #include <thread>
 #include <vector>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -15,9 +18,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/as_tuple.hpp>
-
-#include "runtime/base/error.hpp"
 
 namespace stack {
 
@@ -43,7 +43,9 @@ void EventLoop::run(Task<> main) {
     if (failure) std::rethrow_exception(failure);
 }
 
-void EventLoop::post(std::function<void()> work) { asio::post(*context_, std::move(work)); }
+void EventLoop::post(std::function<void()> work) {
+    asio::post(*context_, std::move(work));
+}
 
 Task<> sleep_for(std::chrono::nanoseconds duration) {
     asio::steady_timer timer{co_await asio::this_coro::executor};
@@ -64,15 +66,19 @@ AsyncFd::~AsyncFd() = default;
 AsyncFd::AsyncFd(AsyncFd&&) noexcept = default;
 AsyncFd& AsyncFd::operator=(AsyncFd&&) noexcept = default;
 
-int AsyncFd::get() const { return impl_->descriptor.native_handle(); }
+int AsyncFd::get() const {
+    return impl_->descriptor.native_handle();
+}
 
 Task<> AsyncFd::readable() {
-    const auto [code] = co_await impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_read, kTuple);
+    const auto [code] =
+        co_await impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_read, kTuple);
     if (code) throw_system(code, "wait for a readable descriptor");
 }
 
 Task<> AsyncFd::writable() {
-    const auto [code] = co_await impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_write, kTuple);
+    const auto [code] =
+        co_await impl_->descriptor.async_wait(asio::posix::descriptor_base::wait_write, kTuple);
     if (code) throw_system(code, "wait for a writable descriptor");
 }
 
@@ -90,7 +96,9 @@ struct Signal::Impl {
 Signal::Signal(EventLoop& loop) : impl_{std::make_shared<Impl>(Impl{loop.context(), {}})} {}
 Signal::~Signal() = default;
 
-Task<> Signal::wait() { static_cast<void>(co_await wait_until(Clock::time_point::max())); }
+Task<> Signal::wait() {
+    static_cast<void>(co_await wait_until(Clock::time_point::max()));
+}
 
 Task<bool> Signal::wait_until(Clock::time_point until) {
     const std::shared_ptr<Impl> impl = impl_;
@@ -100,7 +108,8 @@ Task<bool> Signal::wait_until(Clock::time_point until) {
     const auto state = co_await asio::this_coro::cancellation_state;
     bool notified = true;
     for (auto it = impl->waiters.begin(); it != impl->waiters.end(); ++it) {
-        if (*it == &timer) {  // notify_all takes every waiter out, so being here still means time or cancellation
+        if (*it ==
+            &timer) {  // notify_all takes every waiter out, so being here still means time or cancellation
             impl->waiters.erase(place);
             notified = false;
             break;
@@ -127,7 +136,9 @@ struct TaskGroup::Impl {
 };
 
 TaskGroup::TaskGroup(EventLoop& loop) : impl_{std::make_shared<Impl>(loop)} {}
-TaskGroup::~TaskGroup() { cancel(); }
+TaskGroup::~TaskGroup() {
+    cancel();
+}
 
 void TaskGroup::spawn(Task<> task) {
     const std::shared_ptr<Impl> impl = impl_;
@@ -140,11 +151,13 @@ void TaskGroup::spawn(Task<> task) {
         }
         impl->ended.notify_all();
     };
-    asio::co_spawn(impl->context, std::move(task), asio::bind_cancellation_slot(place->slot(), std::move(on_end)));
+    asio::co_spawn(impl->context, std::move(task),
+                   asio::bind_cancellation_slot(place->slot(), std::move(on_end)));
 }
 
 void TaskGroup::cancel() {
-    // Emission may end a task synchronously and erase its signal: posted, one by one, with the group kept alive.
+    // Emission may end a task synchronously and erase its signal: posted, one by one, with the group kept
+    // alive.
     std::vector<asio::cancellation_signal*> all;
     for (asio::cancellation_signal& signal : impl_->signals) all.push_back(&signal);
     const std::shared_ptr<Impl> impl = impl_;
@@ -159,7 +172,9 @@ void TaskGroup::cancel() {
     });
 }
 
-std::size_t TaskGroup::running() const { return impl_->signals.size(); }
+std::size_t TaskGroup::running() const {
+    return impl_->signals.size();
+}
 
 Task<> TaskGroup::join() {
     const std::shared_ptr<Impl> impl = impl_;

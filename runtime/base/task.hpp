@@ -1,6 +1,8 @@
-// The project's front to Boost.Asio: coroutines on one io_context and one thread. Headers of the project include
-// this, never <boost/asio.hpp>; see docs/architecture.md for the coroutine rules (GCC 12 has traps).
+// The project's front to Boost.Asio: coroutines on one io_context and one thread. Headers of the project
+// include this, never <boost/asio.hpp>; see docs/architecture.md for the coroutine rules (GCC 12 has traps).
 #pragma once
+
+#include "runtime/base/fd.hpp"
 
 #include <chrono>
 #include <exception>
@@ -12,8 +14,6 @@
 #include <variant>
 
 #include <boost/asio/awaitable.hpp>
-
-#include "runtime/base/fd.hpp"
 
 namespace boost::asio {
 class io_context;

@@ -1,5 +1,7 @@
 #include "runtime/base/text.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <sys/random.h>
 
 #include <algorithm>
@@ -7,8 +9,6 @@
 #include <charconv>
 
 #include <fmt/format.h>
-
-#include "runtime/base/error.hpp"
 
 namespace stack {
 
@@ -79,7 +79,8 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 
 std::string random_hex(std::size_t bytes) {
     std::string raw(bytes, '\0');
-    if (::getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size())) throw_errno("read random bytes");
+    if (::getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size()))
+        throw_errno("read random bytes");
     std::string result;
     for (const char c : raw) result += fmt::format("{:02x}", static_cast<unsigned char>(c));
     return result;

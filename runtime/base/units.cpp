@@ -49,7 +49,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
     std::uint64_t whole = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), whole);
     std::string_view rest = text;
-    const bool exact = parsed.ec == std::errc{} && (parsed.ptr == text.data() + text.size() || *parsed.ptr != '.');
+    const bool exact =
+        parsed.ec == std::errc{} && (parsed.ptr == text.data() + text.size() || *parsed.ptr != '.');
     double number = 0;
     if (exact) {
         rest = text.substr(static_cast<std::size_t>(parsed.ptr - text.data()));
@@ -83,14 +84,22 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
         std::string_view name;
         double nanoseconds;
     };
-    static constexpr std::array<Unit, 9> kUnits{{{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9},
-                                                 {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9}}};
+    static constexpr std::array<Unit, 9> kUnits{{{"ns", 1},
+                                                 {"us", 1e3},
+                                                 {"µs", 1e3},
+                                                 {"ms", 1e6},
+                                                 {"s", 1e9},
+                                                 {"m", 60e9},
+                                                 {"h", 3600e9},
+                                                 {"d", 86400e9},
+                                                 {"w", 604800e9}}};
     double total = 0;
     while (!text.empty()) {
         const auto number = take_number(text);
         if (!number) return std::nullopt;
         std::size_t length = 0;
-        while (length < text.size() && text[length] != '.' && (text[length] < '0' || text[length] > '9')) ++length;
+        while (length < text.size() && text[length] != '.' && (text[length] < '0' || text[length] > '9'))
+            ++length;
         const std::string_view name = text.substr(0, length);
         text.remove_prefix(length);
         const Unit* found = nullptr;
@@ -112,9 +121,9 @@ std::string format_size(std::uint64_t bytes) {
         ++unit;
     }
     if (unit == 0) return fmt::format("{}B", bytes);
-    return value < 10 ? fmt::format("{:.2f}{}", value, kUnits[unit])
-                      : value < 100 ? fmt::format("{:.1f}{}", value, kUnits[unit])
-                                    : fmt::format("{:.0f}{}", value, kUnits[unit]);
+    return value < 10    ? fmt::format("{:.2f}{}", value, kUnits[unit])
+           : value < 100 ? fmt::format("{:.1f}{}", value, kUnits[unit])
+                         : fmt::format("{:.0f}{}", value, kUnits[unit]);
 }
 
 std::string format_duration(std::chrono::nanoseconds value) {

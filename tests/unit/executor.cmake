@@ -1,0 +1,1 @@
+stack_test(executor_test unit SOURCES executor_test.cpp LIBRARIES stack_engine)
