@@ -57,8 +57,7 @@ struct Port {
 
 struct VolumeMount {
     enum class Type { bind, volume, tmpfs } type = Type::volume;
-    std::string
-        source;  ///< absolute host path (bind), key in Project::volumes (volume), empty (anonymous, tmpfs)
+    std::string source;  ///< absolute host path (bind), key in Project::volumes, or empty (anonymous, tmpfs)
     std::string target;
     bool read_only = false;
     bool create_host_path = true;  ///< bind
@@ -98,8 +97,8 @@ struct Ulimit {
 struct RestartPolicy {
     enum class Kind { no, always, on_failure, unless_stopped } kind = Kind::no;
     std::optional<int> max_attempts;  ///< on_failure:N
-    std::optional<Duration> delay,
-        window;  ///< deploy.restart_policy: fixed wait; time after which a start counts
+    std::optional<Duration> delay;    ///< deploy.restart_policy: fixed wait between tries
+    std::optional<Duration> window;   ///< deploy.restart_policy: time up after which a start counts as good
     bool operator==(const RestartPolicy&) const = default;
 };
 
@@ -114,9 +113,8 @@ struct Logging {
 struct Service {
     std::string name;
     std::string image;
-    std::optional<std::vector<std::string>> command,
-        entrypoint;           ///< empty list: cleared; nullopt: the image's
-    Environment environment;  ///< env_file folded in
+    std::optional<std::vector<std::string>> command, entrypoint;  ///< empty: cleared; nullopt: the image's
+    Environment environment;                                      ///< env_file folded in
     std::string working_dir, user, hostname, container_name;
     std::optional<bool> init;
     bool tty = false, stdin_open = false, read_only = false;
@@ -178,10 +176,9 @@ struct Volume {
 struct FileSource {
     std::string key;
     std::string name;
-    std::string file;  ///< absolute host path, or empty
-    std::optional<std::string>
-        content;  ///< configs: inline, interpolated; with `environment`: its value, absent = unset
-    std::string environment;  ///< variable name, or empty
+    std::string file;                    ///< absolute host path, or empty
+    std::string environment;             ///< variable name, or empty
+    std::optional<std::string> content;  ///< inline text, or the value of `environment`; absent: not set
     Position position;
     bool operator==(const FileSource&) const = default;
 };
