@@ -2,8 +2,10 @@
 // records, or by a test by hand.
 #pragma once
 
-#include <chrono>
+#include "manager/compose/model.hpp"
+
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,7 +23,9 @@ struct ObservedContainer {
     std::string service;
     int number = 1;
     bool oneoff = false;
-    std::string config_hash;         ///< of the service when it was created
+    std::string config_hash;  ///< of the service when it was created
+    /// The service as it was then, to tell what changed; absent: only that something did.
+    std::optional<compose::Service> service_spec;
     std::string image;               ///< reference as written in the file
     std::string image_digest;        ///< manifest digest it was created from
     std::set<std::string> networks;  ///< real names

@@ -23,13 +23,14 @@ enum class OperationKind {
     stop_container,    ///< stop signal, grace period, SIGKILL; ends when it has exited
     kill_container,    ///< `signal`, no waiting
     remove_container,
-    barrier,  ///< nothing; joins many prerequisites into one
+    barrier,  ///< nothing; joins many prerequisites into one, `resource` says which
 };
 
 struct Operation {
     int id = 0;  ///< index in Plan::operations
     OperationKind kind{};
-    std::string resource;  ///< "Container shop-web-1", "Network shop_default", "Volume shop_data"
+    std::string
+        resource;  ///< "Container shop-web-1", "Network shop_default", "Volume shop_data", "Service db"
     std::string
         cause;  ///< "not there", "environment DB_URL changed", "image changed", "removed from the file", …
     std::vector<int> prerequisites;
@@ -50,7 +51,7 @@ struct Operation {
 
 struct Plan {
     std::vector<Operation> operations;   ///< sorted so that prerequisites come first
-    std::vector<std::string> unchanged;  ///< resources that are as they should be, sorted
+    std::vector<std::string> unchanged;  ///< "Container shop-web-1": runs as it should, sorted
     std::vector<std::string> warnings;   ///< orphans, profile remarks
     [[nodiscard]] bool empty() const { return operations.empty(); }
     bool operator==(const Plan&) const = default;

@@ -53,4 +53,9 @@ Plan plan_restart(const compose::Project* project, const ObservedState& observed
                   const SelectOptions& options);
 Plan plan_kill(const compose::Project* project, const ObservedState& observed, const SelectOptions& options);
 
+/// What `up --wait` waits for, by service: completion where a dependant asks for that, health where the file
+/// has a check, else running (the caller waits for health there too when the image brings a check).
+std::map<std::string, compose::DependencyCondition> wait_targets(const compose::Project& project,
+                                                                 const std::set<std::string>& services);
+
 }  // namespace stack::plan
