@@ -1,0 +1,39 @@
+// Network namespaces by descriptor. A namespace lives as long as a descriptor, a socket, a process or a bind
+// mount holds it. No thread of the caller ever changes its namespace: work inside one runs on a thread of its
+// own, and sockets opened there belong to it for good, whichever thread uses them later. See
+// network_namespaces(7), setns(2).
+#pragma once
+
+#include "runtime/base/fd.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace stack::network {
+
+/// The namespace of the calling thread. Throws Error.
+UniqueFd current_namespace();
+
+/// Runs `work` on a fresh thread inside `netns` and waits. Exceptions come back. Throws Error.
+void in_namespace(int netns, const std::function<void()>& work);
+
+/// A new namespace, `setup` run inside it (may be empty). Throws Error.
+UniqueFd make_namespace(const std::function<void()>& setup);
+
+/// Gives the namespace a name in the file system: an empty file, `netns` bind-mounted on it. Throws Error.
+void pin_namespace(int netns, const std::string& path);
+/// The namespace pinned at `path`; invalid when there is none (no file, or one that a reboot left empty).
+UniqueFd open_pinned_namespace(const std::string& path);
+/// Unmounts and unlinks; missing is fine. Throws Error.
+void unpin_namespace(const std::string& path);
+
+/// Writes /proc/sys/net/`name` (slashes, no dots) of the calling thread's namespace. Throws Error.
+void write_sysctl(std::string_view name, std::string_view value);
+/// First word of it; empty when the kernel has no such setting.
+std::string read_sysctl(std::string_view name);
+
+/// A container's namespace without any network: `lo` up, ping allowed without privileges.
+UniqueFd make_isolated_namespace();
+
+}  // namespace stack::network

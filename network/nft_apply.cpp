@@ -1,0 +1,1 @@
+#include "network/nft_apply.hpp"

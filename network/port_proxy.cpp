@@ -1,0 +1,1 @@
+#include "network/port_proxy.hpp"
