@@ -1,0 +1,1 @@
+#include "manager/logs/log_pump.hpp"

@@ -1,0 +1,1 @@
+#include "runtime/keeper/keeper_client.hpp"
