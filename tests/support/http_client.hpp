@@ -1,0 +1,21 @@
+// The least HTTP client tests need: one GET over TCP, with a limit. No redirects, no TLS.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace stack::test {
+
+struct HttpAnswer {
+    int status = 0;  ///< 0: no answer; `error` says why
+    std::string body;
+    std::string error;
+};
+HttpAnswer http_get(const std::string& address, std::uint16_t port, const std::string& path = "/",
+                    std::chrono::milliseconds limit = std::chrono::seconds{5});
+
+/// A TCP port that nobody listens on, in the calling thread's network namespace.
+std::uint16_t free_port();
+
+}  // namespace stack::test

@@ -1,0 +1,49 @@
+#include "tests/support/processes.hpp"
+
+#include "runtime/base/text.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <system_error>
+
+namespace stack::test {
+
+namespace {
+
+std::string slurp(const std::string& path) {
+    std::ifstream in{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+bool belongs(const std::string& proc, std::string_view directory) {
+    for (const char* file : {"/cmdline", "/environ", "/mountinfo"})
+        if (slurp(proc + file).find(directory) != std::string::npos) return true;
+    return false;
+}
+
+}  // namespace
+
+std::vector<ProcessFacts> processes_of(std::string_view directory) {
+    std::vector<ProcessFacts> found;
+    std::error_code gone;
+    for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator{"/proc", gone}) {
+        const std::optional<long long> pid = parse_int(entry.path().filename().string());
+        const std::string proc = entry.path().string();
+        if (!pid || *pid == ::getpid() || !belongs(proc, directory)) continue;
+        ProcessFacts facts;
+        facts.pid = static_cast<int>(*pid);
+        facts.name = trim(slurp(proc + "/comm"));
+        const std::string arguments = slurp(proc + "/cmdline");
+        if (!arguments.empty()) facts.arguments = split(arguments.substr(0, arguments.size() - 1), '\0');
+        found.push_back(std::move(facts));
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.pid < b.pid; });
+    return found;
+}
+
+}  // namespace stack::test
