@@ -1,0 +1,39 @@
+// What this host and its kernel can do, probed once and passed around as a plain value, so that everything
+// decided from it is a pure function and tests can play any host. Not: anything that changes while the
+// program runs.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stack {
+
+enum class CgroupMode {
+    none,     ///< no cgroup file system is mounted
+    unified,  ///< cgroup v2 alone
+    hybrid,   ///< controllers on v1, v2 mounted beside them
+    legacy,   ///< v1 alone
+};
+
+struct HostFacts {
+    std::string kernel_release;         ///< uname -r
+    int last_capability = 40;           ///< /proc/sys/kernel/cap_last_cap
+    bool overlay_layer_append = false;  ///< fsconfig key "lowerdir+" (Linux 6.8)
+    bool cgroup_namespaces = true;
+    bool time_namespaces = true;
+    bool in_user_namespace = false;  ///< not the initial one: no mknod, overlay needs userxattr
+    CgroupMode cgroup_mode = CgroupMode::unified;
+    /// v1 hierarchies and, in hybrid mode, v2: name below /sys/fs/cgroup ("memory", "cpu,cpuacct", "unified")
+    /// and where the host has it mounted. Empty in unified mode.
+    std::vector<std::pair<std::string, std::string>> cgroup_hierarchies;
+    /// Existing /sys/devices/system/cpu/cpu*/thermal_throttle directories; they are masked (CVE-2020-8694
+    /// class).
+    std::vector<std::string> thermal_throttle_directories;
+    bool operator==(const HostFacts&) const = default;
+};
+
+/// Asks the running kernel. Never fails: what can't be found out counts as absent.
+HostFacts probe_host_facts();
+
+}  // namespace stack

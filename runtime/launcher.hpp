@@ -1,0 +1,121 @@
+// From a ContainerSpec to a running process, in three moves that never block:
+//
+//   begin_launch   everything is decided and prepared here, then clone3; the child sets the container up by
+//   itself (gate)         the child waits right before exec, until the caller has recorded the pid and stored
+//   its descriptors release        exec
+//
+// While the child works, `wait_fd` says when there is news and `at_gate` / `started` take it in, so that one
+// loop can have many containers under way. If this process dies before `release`, the child sees its channel
+// close and exits.
+//
+// Not here: cgroups (made before, passed as descriptors), networks (a namespace descriptor), reaping after
+// exec.
+#pragma once
+
+#include "runtime/base/child_process.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/container_spec.hpp"
+#include "runtime/host_facts.hpp"
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stack {
+
+/// Descriptors the new process gets or refers to. Borrowed: they must stay open until `begin_*` returns, no
+/// longer.
+struct LaunchFds {
+    int in = -1, out = -1, err = -1;   ///< -1: the container's own /dev/null
+    int network_namespace = -1;        ///< joined instead of what the spec says about the network when >= 0
+    std::map<std::string, int> named;  ///< what "fd:NAME" in a NamespaceSpec means
+};
+
+/// Where the process lives from its first instruction on.
+struct CgroupPlacement {
+    int clone_into = -1;  ///< directory descriptor of a cgroup2 group, for CLONE_INTO_CGROUP; -1: none
+    std::vector<int>
+        procs_files;  ///< open v1 `cgroup.procs` files; the child writes "0" to each as its first step
+};
+
+struct LaunchOptions {
+    bool clone_parent =
+        false;  ///< CLONE_PARENT: our own parent (the keeper) becomes the kernel parent, and reaps
+    CgroupPlacement cgroup;
+    std::string init_path;      ///< stack-init on the host, for `ContainerSpec::init`
+    bool record_times = false;  ///< keep a time stamp of each step (`PendingProcess::step_times`)
+};
+
+/// A process between clone and exec. Destroyed before exec it kills the process (and reaps it unless
+/// `clone_parent`).
+class PendingProcess {
+  public:
+    PendingProcess(PendingProcess&&) noexcept;
+    PendingProcess& operator=(PendingProcess&&) noexcept;
+    ~PendingProcess();
+
+    [[nodiscard]] pid_t pid() const;  ///< as this process sees it
+    [[nodiscard]] const ProcessHandle& handle() const;
+    /// Readable when the set-up has reached the gate, has failed, or exec has happened. Owned by this object.
+    [[nodiscard]] int wait_fd() const;
+
+    /// Takes in what the child has said; never blocks. True once the child waits at the gate.
+    /// Throws Error with the purpose of the step that failed as context; the process is dead then.
+    bool at_gate();
+    /// The pty's master side when the process has a terminal: once, after `at_gate`.
+    std::optional<UniqueFd> take_terminal();
+    /// Opens the gate; call once, after `at_gate`.
+    void release();
+    /// True once exec has happened. Never blocks. Throws Error when exec failed: kind not_found for a missing
+    /// command, permission for one that may not be executed (shells' 127 and 126; see
+    /// `exec_failure_exit_code`).
+    bool started();
+
+    /// Blocking forms for tests and simple callers: until the gate; through the gate until exec. Throw as
+    /// above.
+    void wait_for_gate();
+    void wait_until_started();
+
+    struct StepTime {
+        std::string step;
+        std::chrono::nanoseconds took;
+    };
+    /// With `record_times`: what each step took, in order, up to the last one that ran.
+    [[nodiscard]] std::vector<StepTime> step_times() const;
+
+    struct State;
+    explicit PendingProcess(std::unique_ptr<State> state);
+
+  private:
+    std::unique_ptr<State> state_;
+};
+
+/// Starts a container's first process. Throws Error when the spec asks for what can't be, or clone3 fails.
+PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, const LaunchOptions& options,
+                            const HostFacts& facts);
+
+/// A running container, as far as another process that joins it needs to know.
+struct ExecTarget {
+    const ProcessHandle* init =
+        nullptr;  ///< the container's PID 1 (as we see it); borrowed during `begin_exec`
+    SeccompSpec seccomp;
+};
+
+/// Starts one more process in a running container: same namespaces, the spec's capabilities (inheritable
+/// stays empty), user, environment, directory and terminal of `process`. Throws Error(conflict) when the
+/// container has ended.
+PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, const LaunchFds& fds,
+                          const LaunchOptions& options, const HostFacts& facts);
+
+/// 127 when the command does not exist, 126 when it may not be executed, else 125: what `exec` and `run` exit
+/// with.
+class Error;
+int exec_failure_exit_code(const Error& error);
+
+}  // namespace stack
