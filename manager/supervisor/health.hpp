@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace stack::supervisor {
 
@@ -28,7 +29,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 enum class HealthStatus { none, starting, healthy, unhealthy };
 /// "", starting, healthy, unhealthy: the words of records and `ps`.
 const char* health_word(HealthStatus status);
-HealthStatus health_from_word(const char* word);
+HealthStatus health_from_word(std::string_view word);
 
 struct HealthState {
     HealthStatus status = HealthStatus::none;

@@ -17,7 +17,8 @@ namespace stack::supervisor {
 
 /// What the policy remembers of one container between its exits; zeroed by a start by hand.
 struct RestartHistory {
-    int restarts = 0;                      ///< since the last start by hand; on-failure:N counts these
+    int restarts = 0;  ///< since the last start by hand, for `ps` and the record
+    int attempts = 0;  ///< those of them that count against the limit: all, or since the last run of `window`
     std::chrono::nanoseconds last_wait{};  ///< zero: none yet
     bool operator==(const RestartHistory&) const = default;
 };

@@ -2,26 +2,24 @@
 // decisions (start, stop, escalate, start again, probe), not the process: the supervisor feeds events and
 // carries out actions.
 //
-//   phase        event            becomes        actions
-//   down         start_requested  launching      launch
-//   launching    launched         running        report running, publish names, probe timer
-//   launching    launch_failed    down           report created/exited with the error   (first start: the
-//   user sees it)
-//                                 backing_off    report restarting, timer               (a restart: the
-//                                 policy decides)
-//   running      exited           backing_off    withdraw names, report restarting, timer     (policy says
-//   yes)
-//                                 down           withdraw names, report exited
-//   running      stop_requested   stopping       send stop signal, timer
-//   running      kill_requested   running        send signal; SIGKILL and the stop signal cancel the policy
-//   stopping     timer            killing        kill
-//   stopping     kill_requested   killing        kill (SIGKILL), or just send the signal
-//   stop/killing exited           down           withdraw names, report exited
-//   stop/killing start_requested  (same)         launches after the exit
-//   launching    stop_requested   (same)         stops as soon as it runs
-//   backing_off  timer            launching      launch
-//   backing_off  start_requested  launching      launch, history forgotten
-//   backing_off  stop_requested   down           report exited with the last code
+//   phase         event            becomes      actions
+//   down          start_requested  launching    launch
+//   launching     launched         running      report running, publish names, probe timer
+//   launching     launch_failed    down         report created or exited, with the error; first starts
+//                                  backing_off  report restarting, timer; a restart that the policy repeats
+//   launching     stop_requested   (same)       stops as soon as it runs
+//   running       exited           down         withdraw names, report exited
+//                                  backing_off  withdraw names, report restarting, timer; by the policy
+//   running       stop_requested   stopping     send stop signal, timer
+//   running       kill_requested   (same)       send signal; the stop signal cancels the policy
+//                                  killing      kill; for SIGKILL, which cancels it too
+//   stopping      timer            killing      kill
+//   stopping      kill_requested   (same)       send signal; SIGKILL as above
+//   stop-/killing exited           down         withdraw names, report exited
+//   stop-/killing start_requested  (same)       launches after the exit
+//   backing_off   timer            launching    launch
+//   backing_off   start_requested  launching    launch, history forgotten
+//   backing_off   stop_requested   down         report exited with the last code
 //
 // Anything else changes nothing. There is one timer: `arm_timer` replaces the one before, and a timer event
 // that comes before its time is ignored, so stale ones do no harm. Exits must be fed before other events of
@@ -58,15 +56,16 @@ enum class Phase { down, launching, running, stopping, killing, backing_off };
 
 struct MachineState {
     Phase phase = Phase::down;
-    bool wanted = false;    ///< desired: up. False means that no policy brings it back
-    bool relaunch = false;  ///< the present launch is the policy's, not the user's
+    bool stopped_by_hand = false;  ///< no policy brings it back; a start clears it
+    bool relaunch = false;         ///< the present launch is the policy's, not the user's
+    bool ran = false;              ///< its process ran at least once
     RestartHistory history;
     TimePoint started{};
     int exit_code = 0;  ///< of the last run
     bool oom_killed = false;
-    std::optional<int> pending_signal;  ///< stop that came while launching
+    std::optional<int> pending_signal;  ///< of a stop that came while launching
     std::optional<std::chrono::nanoseconds> pending_grace;
-    std::optional<TimePoint> deadline;  ///< of the phase: end of grace, end of back-off
+    std::optional<TimePoint> deadline;  ///< of the phase: end of the grace period, end of the wait
     HealthState health;
     std::optional<TimePoint> armed;  ///< what the last arm_timer said
     bool operator==(const MachineState&) const = default;
@@ -158,14 +157,17 @@ struct Step {
 };
 Step step(const MachineSettings& settings, MachineState state, const Event& event, TimePoint now);
 
-/// The state of a container that a new supervisor found running: `restarts` and `health` from its record.
-/// Apply the actions as those of a step (names, timer). An exit while nobody looked is fed as Exited
-/// afterwards.
-Step adopt_running(const MachineSettings& settings, TimePoint started, TimePoint now, int restarts,
-                   HealthStatus health);
-/// The state of one that a new supervisor found ended, or waiting for its restart: the policy decides as it
-/// would have.
-Step adopt_ended(const MachineSettings& settings, const Exited& exit, std::chrono::nanoseconds ran_for,
-                 int restarts, TimePoint now);
+/// What the record of a container says when a new supervisor takes over.
+struct Adopted {
+    int restarts = 0;
+    HealthStatus health = HealthStatus::none;
+    bool stopped_by_hand = false;
+};
+/// It was found running. Apply the actions as those of a step; an exit that is found later is an Exited
+/// event.
+Step adopt_running(const MachineSettings& settings, const Adopted& record, TimePoint started, TimePoint now);
+/// It ended, or waited for its restart, while nobody looked: the policy decides as it would have.
+Step adopt_ended(const MachineSettings& settings, const Adopted& record, const Exited& exit,
+                 std::chrono::nanoseconds ran_for, TimePoint now);
 
 }  // namespace stack::supervisor
