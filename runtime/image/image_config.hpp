@@ -1,5 +1,6 @@
 // What an image says about how to run it: the OCI image configuration (image-spec config.md) with Docker's
-// Healthcheck extension. The bytes come from strangers: types are checked, sizes capped, nothing is a path here.
+// Healthcheck extension. The bytes come from strangers: types are checked, sizes capped, nothing is a path
+// here.
 #pragma once
 
 #include <chrono>
@@ -22,17 +23,17 @@ struct ImageHealthcheck {
 
 struct ImageConfig {
     std::vector<std::string> entrypoint, cmd;
-    std::vector<std::string> env;  ///< K=V, K not empty
-    std::string working_dir;       ///< as written; empty means /
-    std::string user;              ///< as written (`uid[:gid]` or names); checked by who uses it
+    std::vector<std::string> env;            ///< K=V, K not empty
+    std::string working_dir;                 ///< as written; empty means /
+    std::string user;                        ///< as written (`uid[:gid]` or names); checked by who uses it
     std::vector<std::string> exposed_ports;  ///< 80/tcp, sorted
     std::vector<std::string> volumes;        ///< sorted
     std::map<std::string, std::string> labels;
     std::string stop_signal;  ///< as written, may be empty
     std::optional<ImageHealthcheck> healthcheck;
     std::string architecture, os, variant;
-    std::string created;                 ///< RFC 3339, may be empty
-    std::vector<std::string> diff_ids;   ///< bottom layer first, each a checked sha256 digest
+    std::string created;                ///< RFC 3339, may be empty
+    std::vector<std::string> diff_ids;  ///< bottom layer first, each a checked sha256 digest
     bool operator==(const ImageConfig&) const = default;
 };
 

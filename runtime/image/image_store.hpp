@@ -1,20 +1,29 @@
 // The image store: an OCI image layout beside unpacked layers, one store per data root.
 //
-//   <root>/images/oci-layout, index.json, blobs/sha256/<hex>   a valid OCI image layout, readable by skopeo and others
-//   <root>/layers/<layer id>/                                  one unpacked layer, a lower directory for overlayfs
-//   <root>/layers/<layer id>.json                              its record: chain id, diff id, bytes on disk
-//   <root>/staging/<random>/, <random>.lock                    work of one running import; removed once its lock is free
+//   <root>/images/oci-layout, index.json, blobs/sha256/<hex>   a valid OCI image layout, readable by skopeo
+//   and others <root>/layers/<layer id>/                                  one unpacked layer, a lower
+//   directory for overlayfs <root>/layers/<layer id>.json                              its record: chain id,
+//   diff id, bytes on disk <root>/staging/<random>/                                   work of one running
+//   import, or something being removed
 //
-// A layer id is the first 24 hex digits of the layer's chain id, so that 127 of them fit one mount option; the
-// record keeps the whole chain id and a different one is refused. index.json names what is unpacked in annotations
-// of each manifest: `stack.layers` (ids, bottom first), `stack.size` (bytes), `stack.added` (RFC 3339).
+// A layer id is the first 24 hex digits of the layer's chain id, so that 127 of them fit one mount option;
+// the record keeps the whole chain id and a different one is refused. index.json names what is unpacked in
+// annotations of each manifest: `stack.layers` (ids, bottom first), `stack.size` (bytes), `stack.added` (RFC
+// 3339).
 //
-// Locks (flock, in this order): `images/gc.lock` shared by imports, exclusive while blobs and layers are removed;
-// `images/index.lock` shared by who turns a name into a container, exclusive by who changes index.json.
-// Only the names in index.json keep things alive: what no descriptor and no container needs is removed by `collect`.
+// Locks (flock, in this order): `images/gc.lock` shared by imports, exclusive while blobs and layers are
+// removed; `images/index.lock` shared by who turns a name into a container, exclusive by who changes
+// index.json. The entries of index.json keep things alive, nothing else does. An image whose name was taken
+// over by a newer one stays as a nameless entry, because a container may still stand on it; who holds gc.lock
+// alone may empty staging/.
 //
-// This part reads the store and changes names; archives, registries and hashing belong to the program stack-image.
+// This part reads the store and changes names; archives, registries and hashing belong to the program
+// stack-image.
 #pragma once
+
+#include "runtime/base/file_lock.hpp"
+#include "runtime/image/image_config.hpp"
+#include "runtime/image/manifest.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -23,10 +32,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "runtime/base/file_lock.hpp"
-#include "runtime/image/image_config.hpp"
-#include "runtime/image/manifest.hpp"
 
 namespace stack {
 
@@ -52,8 +57,8 @@ struct Image {
 };
 
 struct ImageSummary {
-    std::string reference;         ///< familiar; empty when it has no name
-    std::string repository, tag;   ///< familiar repository; "<none>" when it has no name
+    std::string reference;        ///< familiar; empty when it has no name
+    std::string repository, tag;  ///< familiar repository; "<none>" when it has no name
     std::string digest, id;
     std::chrono::system_clock::time_point created;
     std::uint64_t size = 0;
@@ -75,7 +80,8 @@ class ImageStore {
     explicit ImageStore(std::string data_root);
 
     /// By reference, manifest digest, or at least 4 hex digits of an image id. nullopt when there is none.
-    /// Throws Error(invalid_input) for a malformed reference or an ambiguous id, Error(failed) for a damaged image.
+    /// Throws Error(invalid_input) for a malformed reference or an ambiguous id, Error(failed) for a damaged
+    /// image.
     [[nodiscard]] std::optional<Image> find(std::string_view name) const;
     /// The same; throws Error(not_found) with the way to get the image as its hint.
     [[nodiscard]] Image get(std::string_view name) const;
@@ -85,15 +91,15 @@ class ImageStore {
     /// Keep this while a name is being turned into a container record: no image is removed meanwhile.
     [[nodiscard]] FileLock hold() const;
 
-    /// Takes the name away; with its last name goes the image. An id removes all its names (with `force` when it has
-    /// several). Throws Error(not_found), Error(conflict) naming the container that uses it.
+    /// Takes the name away; with its last name goes the image. An id removes all its names (with `force` when
+    /// it has several). Throws Error(not_found), Error(conflict) naming the container that uses it.
     ImageRemoval remove(std::string_view name, const ImagesInUse& in_use, bool force = false) const;
     /// Gives the image one more name; the name is taken from another image that had it.
     void tag(std::string_view name, std::string_view new_reference) const;
 
-    /// Removes what nothing needs: blobs, layers, leftovers of imports that died. Does nothing (and says so by an
-    /// empty answer) while an import runs. Idempotent.
-    ImageRemoval collect(const ImagesInUse& in_use) const;
+    /// Removes what no entry of index.json needs: blobs, layers, leftovers of imports that died. Leaves all
+    /// as it is (and answers empty) while an import runs; the import does it when it ends. Idempotent.
+    ImageRemoval collect() const;
 
     [[nodiscard]] const StorePaths& paths() const { return paths_; }
 

@@ -1,5 +1,6 @@
-// OCI image manifests, indexes and descriptors (image-spec manifest.md, image-index.md), Docker's v2 types included.
-// Parsers of foreign bytes: a document's declared type must agree with the fields it has (CVE-2021-41190).
+// OCI image manifests, indexes and descriptors (image-spec manifest.md, image-index.md), Docker's v2 types
+// included. Parsers of foreign bytes: a document's declared type must agree with the fields it has
+// (CVE-2021-41190).
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
 #include "runtime/image/reference.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
-
-#include "runtime/base/error.hpp"
 
 namespace stack {
 
@@ -16,8 +16,12 @@ constexpr std::string_view kOfficialPrefix = "library/";
 constexpr std::size_t kMaxNameLength = 255;
 constexpr std::size_t kMaxTagLength = 128;
 
-bool is_lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_alnum(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
+bool is_lower_alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool is_alnum(char c) {
+    return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
     throw Error{ErrorKind::invalid_input, fmt::format("'{}' is not an image reference: {}", text, why)};
@@ -75,7 +79,8 @@ bool is_registry(std::string_view text) {
     }
     if (text.front() == '[') return host.empty();
     if (host.empty() || !is_alnum(host.front()) || !is_alnum(host.back())) return false;
-    return std::all_of(host.begin(), host.end(), [](char c) { return is_alnum(c) || c == '.' || c == '-'; }) &&
+    return std::all_of(host.begin(), host.end(),
+                       [](char c) { return is_alnum(c) || c == '.' || c == '-'; }) &&
            host.find("..") == std::string_view::npos;
 }
 
@@ -88,8 +93,9 @@ void check_repository(std::string_view text, std::string_view repository) {
         const std::size_t slash = std::min(repository.find('/', start), repository.size());
         const std::string_view part = repository.substr(start, slash - start);
         if (!is_path_component(part)) {
-            refuse(text, fmt::format("'{}' is not a name (letters and digits, joined by '.', '_', '__' or '-')",
-                                     part));
+            refuse(text,
+                   fmt::format("'{}' is not a name (letters and digits, joined by '.', '_', '__' or '-')",
+                               part));
         }
         start = slash + 1;
     }
@@ -144,15 +150,22 @@ std::string with_suffix(std::string name, const ImageReference& reference) {
 
 }  // namespace
 
-std::string ImageReference::full() const { return with_suffix(registry + '/' + repository, *this); }
+std::string ImageReference::full() const {
+    return with_suffix(registry + '/' + repository, *this);
+}
 
 std::string ImageReference::familiar_repository() const {
     if (registry != kDefaultRegistry) return registry + '/' + repository;
-    if (repository.starts_with(kOfficialPrefix)) return repository.substr(kOfficialPrefix.size());
+    const std::string official =
+        repository.starts_with(kOfficialPrefix) ? repository.substr(kOfficialPrefix.size()) : std::string{};
+    // `library/a/b` keeps its prefix: without it, `a/b` would be read as another repository.
+    if (!official.empty() && official.find('/') == std::string::npos) return official;
     return repository;
 }
 
-std::string ImageReference::familiar() const { return with_suffix(familiar_repository(), *this); }
+std::string ImageReference::familiar() const {
+    return with_suffix(familiar_repository(), *this);
+}
 
 bool is_sha256_digest(std::string_view text) {
     constexpr std::string_view kPrefix = "sha256:";
@@ -162,7 +175,8 @@ bool is_sha256_digest(std::string_view text) {
 
 std::string digest_hex(std::string_view digest) {
     if (!is_sha256_digest(digest))
-        throw Error{ErrorKind::invalid_input, fmt::format("'{}' is not a sha256 digest", digest.substr(0, 100))};
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("'{}' is not a sha256 digest", digest.substr(0, 100))};
     return std::string{digest.substr(7)};
 }
 

@@ -1,5 +1,5 @@
-// Image references: `redis`, `guestbook/app:1`, `registry.example:5000/team/app@sha256:…`, with Docker's defaults
-// (docker.io, library/, latest). Pure text; grammar of the distribution project's reference package.
+// Image references: `redis`, `guestbook/app:1`, `registry.example:5000/team/app@sha256:…`, with Docker's
+// defaults (docker.io, library/, latest). Pure text; grammar of the distribution project's reference package.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@ namespace stack {
 struct ImageReference {
     std::string registry;    ///< docker.io, localhost:5000
     std::string repository;  ///< library/redis
-    std::string tag;         ///< "latest" when neither tag nor digest was written; may be empty beside a digest
-    std::string digest;      ///< `sha256:<64 hex>` or empty
+    std::string tag;     ///< "latest" when neither tag nor digest was written; may be empty beside a digest
+    std::string digest;  ///< `sha256:<64 hex>` or empty
     bool operator==(const ImageReference&) const = default;
 
     /// Throws Error(invalid_input) that says what is wrong with `text`.

@@ -1,0 +1,33 @@
+// index.json of the store, as values: who reads or changes it holds `StorePaths::index_lock`.
+// Not the place where an image is made usable: see image_store.hpp (reading) and store_writer.hpp (adding).
+#pragma once
+
+#include "runtime/image/image_store.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stack {
+
+inline constexpr std::string_view kLayersAnnotation =
+    "stack.layers";  ///< layer ids, bottom first, comma separated
+inline constexpr std::string_view kSizeAnnotation = "stack.size";    ///< bytes of the unpacked layers
+inline constexpr std::string_view kAddedAnnotation = "stack.added";  ///< RFC 3339
+
+/// 24 lower-case hex digits.
+bool is_layer_id(std::string_view text);
+
+/// An empty index when the store does not exist yet. Throws Error(failed) when the file is damaged.
+Index read_store_index(const StorePaths& paths);
+void write_store_index(const StorePaths& paths, const Index& index);
+
+/// The full name of an entry, empty when it has none.
+std::string name_of(const Descriptor& entry);
+/// Layer ids of an entry, bottom first; empty when it was never unpacked (put there by another program).
+std::vector<std::string> layer_ids_of(const Descriptor& entry);
+
+/// Makes `entry` the one with this full name. The entry that had the name keeps its image alive without one.
+void give_name(Index& index, Descriptor entry, const std::string& full_name);
+
+}  // namespace stack
