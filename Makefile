@@ -1,0 +1,56 @@
+# What people type; the build itself is CMake's (CMakePresets.json). `make` builds, `make help` lists.
+# Every target first installs the Debian packages it needs; that costs a tenth of a second when they are there.
+PREFIX ?= /usr/local
+BUILD := build
+JOBS := $(shell nproc)
+CTEST := ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c' '*.h')
+
+.PHONY: build help deps test test-unit test-kernel test-e2e test-vm demo bench install format check-format lint clean
+
+build: ## programs into build/bin (the default)
+	@tools/deps build test
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	@cmake --build $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1:/p' Makefile | awk -F: '{printf "  make %-13s %s\n", $$1, $$2}'
+
+deps: ## install every package that building, testing and checking need
+	@tools/deps build test demo lint vm
+
+test: build ## all three rings (kernel and e2e need root)
+	@[ "$$(id -u)" = 0 ] || echo "not root: the kernel and e2e rings will be skipped"
+	$(CTEST) -LE vm
+
+test-unit test-kernel test-e2e: test-%: build ## one ring
+	$(CTEST) -L $*
+
+test-vm: build ## limits on pure cgroup v2, in an emulated machine
+	@tools/deps vm
+	$(CTEST) -L vm
+
+demo: build ## the guestbook example: up, three requests, ps, logs, down
+	@tools/deps demo
+	examples/guestbook/demo
+
+bench: build ## start-up, memory and log figures, as ratios to a bound measured in the same run
+	@bench/run
+
+install: build ## into PREFIX (/usr/local), below DESTDIR if set
+	cmake --install $(BUILD) --prefix $(PREFIX) --strip
+
+format: ## clang-format on every tracked source
+	@tools/deps lint
+	clang-format -i $(SOURCES)
+
+check-format:
+	@tools/deps lint
+	clang-format --dry-run -Werror $(SOURCES)
+
+lint: ## the short clang-tidy list; FILES='…' for some files only
+	@tools/deps build test lint
+	tools/lint $(FILES)
+
+clean: ## remove build/
+	rm -rf $(BUILD)
