@@ -23,6 +23,7 @@ int run_logs(const Context& context, const LogsCommand& command);
 int run_exec(const Context& context, const ExecCommand& command);
 int run_config(const Context& context, const ConfigCommand& command);
 int run_ls(const Context& context, const LsCommand& command);
+int run_image(const Context& context, const ImageCommand& command);
 int run_version(const Context& context, const VersionCommand& command);
 
 }  // namespace stack::cli

@@ -91,7 +91,8 @@ struct ConfigCommand {
     std::vector<std::string> services;
     std::string format = "yaml";  ///< yaml, json
     std::string hash;             ///< service or `*`
-    bool quiet = false;
+    bool quiet = false, all_resources = false;
+    bool interpolate = true, resolve_env_files = true, check_consistency = true;
     std::string output;  ///< file; empty: stdout
     bool operator==(const ConfigCommand&) const = default;
 };
@@ -102,11 +103,34 @@ struct LsCommand {
     bool operator==(const LsCommand&) const = default;
 };
 
-/// The words after `image`, read by commands/image.
-struct ImageCommand {
-    std::vector<std::string> arguments;
-    bool operator==(const ImageCommand&) const = default;
+struct ImageImportCommand {
+    std::string name, source;
+    std::string select;  ///< which image of an archive that holds several
+    std::string entrypoint, command, workdir, user, stop_signal;
+    std::vector<std::string> env, labels, expose;
+    bool quiet = false;
+    bool operator==(const ImageImportCommand&) const = default;
 };
+struct ImageLsCommand {
+    std::string format = "table";
+    bool quiet = false, no_trunc = false;
+    bool operator==(const ImageLsCommand&) const = default;
+};
+struct ImageInspectCommand {
+    std::vector<std::string> names;
+    bool operator==(const ImageInspectCommand&) const = default;
+};
+struct ImageRmCommand {
+    std::vector<std::string> names;
+    bool force = false;
+    bool operator==(const ImageRmCommand&) const = default;
+};
+struct ImageTagCommand {
+    std::string name, new_reference;
+    bool operator==(const ImageTagCommand&) const = default;
+};
+using ImageCommand =
+    std::variant<ImageImportCommand, ImageLsCommand, ImageInspectCommand, ImageRmCommand, ImageTagCommand>;
 
 struct VersionCommand {
     bool is_short = false;
