@@ -104,10 +104,9 @@ class Cgroup {
     [[nodiscard]] int controller_dir(std::string_view controller) const;
     [[nodiscard]] int tree_dir() const;  // the hierarchy that answers "who is in here"
 
-    CgroupLayout::Mode mode_{};
+    CgroupLayout layout_;
     std::string path_;
     UniqueFd unified_;
-    std::vector<std::string> unified_controllers_;
     std::vector<Hierarchy> v1_;
 };
 
@@ -132,6 +131,20 @@ struct CgroupWrite {
     /// `memory.max = 67108864`
     [[nodiscard]] std::string text() const;
 };
+
+/// What `Cgroup::create` will do on this host: each controller is used where it lives, v1 or v2.
+struct CgroupPlan {
+    std::vector<std::string> v1_controllers;  ///< a directory in the hierarchy of each; sorted
+    std::vector<std::string>
+        v2_controllers;  ///< switched on in the ancestors' cgroup.subtree_control; sorted
+    std::vector<CgroupWrite> v1_writes, v2_writes;
+    bool device_program =
+        false;  ///< device rules as a BPF program on the v2 directory (else v1 writes, or nobody's)
+    bool operator==(const CgroupPlan&) const = default;
+};
+/// Throws Error(not_supported) naming the first limit whose controller this host does not have, and
+/// Error(invalid_input) for limits that contradict each other. `bpf_devices`: device programs work here.
+CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices);
 
 /// Limits as cgroup v2 files; devices are not files there. Order matters and is right for a fresh cgroup.
 std::vector<CgroupWrite> v2_writes(const ResourceSpec& resources);

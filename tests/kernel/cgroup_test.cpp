@@ -1,0 +1,256 @@
+// Cgroups against the real kernel, once as the host is (v2 or hybrid) and, where v1 controllers are mounted, once as if
+// there were nothing but v1.
+#include "runtime/cgroup.hpp"
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace stack {
+namespace {
+
+bool eventually(const std::function<bool()>& check,
+                std::chrono::milliseconds limit = std::chrono::seconds{5}) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!check()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
+}
+
+enum class Host { as_is, v1_only };
+
+class CgroupTest : public testing::TestWithParam<Host> {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+        layout = detect_cgroups();
+        if (GetParam() == Host::v1_only) {
+            if (!layout.v1_mounts.contains("devices")) GTEST_SKIP() << "no v1 controllers on this host";
+            layout.mode = CgroupLayout::Mode::v1;
+            layout.unified_mount.clear();
+            layout.unified_controllers.clear();
+        }
+        if (layout.mode == CgroupLayout::Mode::none) GTEST_SKIP() << "no cgroups on this host";
+        top = fmt::format("/stack-test-{}", ::getpid());
+        path = top + "/shop/c1";
+    }
+    void TearDown() override {
+        if (path.empty()) return;
+        if (const auto left = Cgroup::open(detect_cgroups(), path)) left->kill_all();
+        remove_cgroup(detect_cgroups(), top);
+        EXPECT_FALSE(Cgroup::open(detect_cgroups(), top).has_value());
+    }
+    // Runs `body` in the cgroup; its return value is the exit status.
+    pid_t start(const Cgroup& group, const std::function<int()>& body) {
+        const auto ready = make_pipe();
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            char byte;
+            if (::read(ready.read.get(), &byte, 1) != 1) ::_exit(99);
+            ::_exit(body());
+        }
+        group.add_process(pid);
+        write_all(ready.write.get(), "x", "pipe");
+        return pid;
+    }
+    static int wait(pid_t pid) {
+        int status = 0;
+        EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+        return status;
+    }
+    CgroupLayout layout;
+    std::string top, path;
+};
+
+INSTANTIATE_TEST_SUITE_P(Hosts, CgroupTest, testing::Values(Host::as_is, Host::v1_only),
+                         [](const auto& info) { return info.param == Host::as_is ? "AsIs" : "V1Only"; });
+
+int allocate(std::size_t bytes) {
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return 1;
+    for (std::size_t at = 0; at < bytes; at += 4096) static_cast<volatile char*>(memory)[at] = 1;
+    return 0;
+}
+
+TEST_P(CgroupTest, MemoryLimitKillsAndCountsIt) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 32 << 20;
+    limits.memory_swap_bytes = 32 << 20;
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    EXPECT_EQ(group.usage().memory_limit_bytes, 32u << 20);
+    EXPECT_EQ(group.oom_kills(), 0u);
+    const int status = wait(start(group, [] { return allocate(100 << 20); }));
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    EXPECT_EQ(group.oom_kills(), 1u);
+    EXPECT_EQ(wait(start(group, [] { return allocate(8 << 20); })), 0);
+}
+
+TEST_P(CgroupTest, PidsLimitStopsForks) {
+    ResourceSpec limits;
+    limits.pids_limit = 5;
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    const pid_t pid = start(group, [] {
+        int made = 0;
+        while (made < 50) {
+            const pid_t child = ::fork();
+            if (child == 0) {
+                ::pause();
+                ::_exit(0);
+            }
+            if (child < 0) break;
+            ++made;
+        }
+        ::pause();
+        return made;
+    });
+    EXPECT_TRUE(eventually([&] { return group.usage().pids == 5u; }));
+    group.kill_all();
+    EXPECT_TRUE(WIFSIGNALED(wait(pid)));
+    EXPECT_TRUE(eventually([&] { return !group.populated(); }));
+}
+
+TEST_P(CgroupTest, CpuQuotaIsHeld) {
+    ResourceSpec limits;
+    limits.cpu_quota_us = 10000;
+    limits.cpu_period_us = 50000;
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    const auto begin = std::chrono::steady_clock::now();
+    const pid_t pid = start(group, [] {
+        for (;;) {
+        }
+        return 0;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+    const auto used = group.usage().cpu_time.value();
+    const auto passed = std::chrono::steady_clock::now() - begin;
+    group.kill_all();
+    wait(pid);
+    EXPECT_LT(used.count(), passed.count() * 3 / 10);  // 20 % and the first period's slack
+    EXPECT_GT(used.count(), 0);
+}
+
+TEST_P(CgroupTest, DevicesOtherThanTheDefaultsAreRefused) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    const auto try_open = [](const char* device) {
+        return [device] {
+            const int fd = ::open(device, O_RDONLY | O_NONBLOCK);
+            return fd >= 0 ? 0 : errno == EPERM ? 1 : 2;
+        };
+    };
+    EXPECT_EQ(WEXITSTATUS(wait(start(group, try_open("/dev/null")))), 0);
+    EXPECT_EQ(WEXITSTATUS(wait(start(group, try_open("/dev/kmsg")))), 1);
+    ResourceSpec privileged;
+    privileged.devices = {{true, 'a', {}, {}, "rwm"}};
+    const Cgroup again = Cgroup::create(layout, path, privileged);  // replaces the rules
+    EXPECT_EQ(WEXITSTATUS(wait(start(again, try_open("/dev/kmsg")))), 0);
+}
+
+TEST_P(CgroupTest, FreezesAndThaws) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    const pid_t pid = start(group, [] {
+        for (;;) {
+        }
+        return 0;
+    });
+    group.freeze(true);
+    const auto before = group.usage().cpu_time.value();
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    EXPECT_LT((group.usage().cpu_time.value() - before).count(), 5'000'000);
+    group.freeze(false);
+    EXPECT_TRUE(eventually([&] { return (group.usage().cpu_time.value() - before).count() > 5'000'000; }));
+    group.freeze(true);
+    group.kill_all();  // also what is frozen
+    EXPECT_TRUE(WIFSIGNALED(wait(pid)));
+}
+
+TEST_P(CgroupTest, RemovesGroupsThatTheContainerMadeAndWaitsForTheDying) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    const Cgroup nested = Cgroup::create(layout, path + "/a/b", {});
+    const pid_t pid = start(nested, [] {
+        ::pause();
+        return 0;
+    });
+    EXPECT_EQ(group.processes(), std::vector<pid_t>{pid});
+    EXPECT_THROW(remove_cgroup(layout, path, std::chrono::milliseconds{1}), Error);
+    group.kill_all();
+    std::thread reaper{[pid] { ::waitpid(pid, nullptr, 0); }};
+    remove_cgroup(layout, path);
+    reaper.join();
+    remove_cgroup(layout, path);  // again: nothing to do
+    EXPECT_FALSE(Cgroup::open(layout, path).has_value());
+    prune_empty_parents(layout, top + "/shop");
+    EXPECT_FALSE(Cgroup::open(layout, top).has_value());
+}
+
+TEST_P(CgroupTest, PruneStopsAtWhatIsInUse) {
+    Cgroup::create(layout, path, {});
+    Cgroup::create(layout, top + "/other/c2", {});
+    remove_cgroup(layout, path);
+    prune_empty_parents(layout, top + "/shop");
+    EXPECT_FALSE(Cgroup::open(layout, top + "/shop").has_value());
+    EXPECT_TRUE(Cgroup::open(layout, top + "/other/c2").has_value());
+}
+
+TEST_P(CgroupTest, ARefusedLimitIsAnErrorThatNamesItAndLeavesNothing) {
+    ResourceSpec limits;
+    limits.cpuset_cpus = "4000";
+    try {
+        Cgroup::create(layout, path, limits);
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::not_supported);
+        EXPECT_NE(std::string{error.what()}.find("cpu.cpus"), std::string::npos) << error.what();
+    }
+    EXPECT_FALSE(Cgroup::open(layout, top).has_value());
+}
+
+TEST_P(CgroupTest, ChildEntersByItselfThroughProcsDescriptorsAndCloneInto) {
+    ResourceSpec limits;
+    limits.cpuset_cpus = "0";
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    const std::vector<int> fds = group.procs_fds();
+    EXPECT_EQ(group.clone_into_fd() >= 0, layout.has_unified());
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        for (const int fd : fds)
+            if (::write(fd, "0", 1) != 1) ::_exit(1);
+        ::_exit(0);
+    }
+    EXPECT_EQ(wait(pid), 0);
+}
+
+TEST_P(CgroupTest, LimitsOfALivingGroupGoUpAndDown) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 64 << 20;
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    for (const std::int64_t megabytes : {256, 32}) {
+        limits.memory_limit_bytes = megabytes << 20;
+        group.apply(limits);
+        EXPECT_EQ(group.usage().memory_limit_bytes, static_cast<std::uint64_t>(megabytes) << 20);
+    }
+}
+
+TEST_P(CgroupTest, RefusesPathsThatAreNotBelowTheRoot) {
+    for (const char* bad : {"", "/", "relative", "/a/../b", "/a//b", "/."})
+        EXPECT_THROW(Cgroup::create(layout, bad, {}), Error) << bad;
+}
+
+}  // namespace
+}  // namespace stack

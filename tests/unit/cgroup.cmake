@@ -1,0 +1,1 @@
+stack_test(unit_cgroup unit SOURCES cgroup_mapping_test.cpp cgroup_devices_test.cpp LIBRARIES stack_cgroup)
