@@ -41,13 +41,16 @@ static void pause_for_ever(void) {
     for (;;) pause();
 }
 
-/* lines N [EXIT-CODE]: 1..N as fast as the pipe takes them. */
+/* lines N [EXIT-CODE [EVERY PAUSE-MS]]: 1..N as fast as the pipe takes them, resting after each EVERY lines. */
 static int applet_lines(int argc, char** argv) {
     const long count = number_argument(argc, argv, 1, 1000);
+    const long every = number_argument(argc, argv, 3, 0);
     static char buffer[1 << 16];
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-    for (long i = 1; i <= count; ++i)
+    for (long i = 1; i <= count; ++i) {
         if (printf("%ld\n", i) < 0) return 1;
+        if (every > 0 && i % every == 0) sleep_ms(number_argument(argc, argv, 4, 1));
+    }
     return fflush(stdout) == 0 ? (int)number_argument(argc, argv, 2, 0) : 1;
 }
 

@@ -1,8 +1,9 @@
 # What the rings share: temporary roots, namespaces, leak checks, golden files, a driver for the built program.
 add_library(stack_test_support STATIC
   support/eventually.cpp support/golden.cpp support/host_snapshot.cpp support/http_client.cpp
-  support/payload_image.cpp support/private_namespaces.cpp support/processes.cpp support/stack_runner.cpp support/temp_root.cpp)
-target_link_libraries(stack_test_support PUBLIC stack_base GTest::gtest)
+  support/payload_image.cpp support/private_namespaces.cpp support/processes.cpp support/stack_runner.cpp
+  support/stack_test_fixture.cpp support/temp_root.cpp)
+target_link_libraries(stack_test_support PUBLIC stack_base dep_json GTest::gtest)
 target_compile_definitions(stack_test_support PRIVATE
   STACK_SOURCE_DIR="${PROJECT_SOURCE_DIR}" STACK_BINARY_DIR="${CMAKE_BINARY_DIR}/bin"
   STACK_TEST_BINARY_DIR="${CMAKE_BINARY_DIR}/tests/bin")

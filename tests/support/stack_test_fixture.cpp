@@ -1,0 +1,102 @@
+#include "tests/support/stack_test_fixture.hpp"
+
+#include "runtime/base/text.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+namespace stack::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Regular files, sockets and directories below a run root, apart from what is the program's and not the project's.
+std::vector<std::string> run_files(const std::string& run_root, const std::string& project) {
+    std::vector<std::string> found;
+    std::error_code gone;
+    for (fs::recursive_directory_iterator it{run_root, gone};
+         !gone && it != fs::recursive_directory_iterator{}; it.increment(gone))
+        if (it->path().string().find(project) != std::string::npos) found.push_back(it->path().string());
+    return found;
+}
+
+}  // namespace
+
+void StackTest::SetUp() {
+    STACK_REQUIRE_ROOT();
+    ASSERT_EQ(::access(StackRunner::program().c_str(), X_OK), 0) << StackRunner::program() << " is not built";
+    namespaces_.emplace();
+    stack_.emplace();
+    const SnapshotScope scope{stack_->dirs().dir().path(), stack_->project()};
+    leaks_.emplace(scope);
+    stack_->import_payload_image();
+}
+
+void StackTest::TearDown() {
+    if (!stack_) return;
+    EXPECT_EXIT_CODE(stack_->run({"-p", stack_->project(), "down", "-v", "-t", "1", "--remove-orphans"}), 0);
+    EXPECT_TRUE(leaks_->clean());
+    EXPECT_EQ(join(run_files(stack_->dirs().run_root(), stack_->project()), "\n"), "")
+        << "left in the run directory";
+    stack_.reset();
+    namespaces_.reset();
+}
+
+void StackTest::up(std::string_view yaml, std::vector<std::string> more) {
+    stack_->compose(yaml);
+    std::vector<std::string> args{"up", "-d"};
+    args.insert(args.end(), more.begin(), more.end());
+    EXPECT_EXIT_CODE(stack_->run(std::move(args)), 0);
+}
+
+std::vector<nlohmann::json> StackTest::ps() const {
+    std::vector<nlohmann::json> list;
+    const Outcome outcome = stack_->run({"-p", stack_->project(), "ps", "-a", "--format", "json"});
+    EXPECT_EXIT_CODE(outcome, 0);
+    std::istringstream lines{outcome.out};
+    for (std::string line; std::getline(lines, line);)
+        if (!line.empty()) list.push_back(nlohmann::json::parse(line, nullptr, false));
+    return list;
+}
+
+nlohmann::json StackTest::container(const std::string& service) const {
+    for (nlohmann::json& entry : ps())
+        if (entry.is_object() && entry.value("Service", "") == service) return entry;
+    return nullptr;
+}
+
+bool StackTest::reaches(const std::string& service, const std::string& state) const {
+    return eventually(
+        [&] {
+            const nlohmann::json entry = container(service);
+            return entry.is_object() && entry.value("State", "") == state;
+        },
+        std::chrono::seconds{30});
+}
+
+Outcome StackTest::exec(const std::string& service, std::vector<std::string> arguments) const {
+    std::vector<std::string> args{"exec", "-T", service};
+    args.insert(args.end(), arguments.begin(), arguments.end());
+    return stack_->run(std::move(args));
+}
+
+std::string StackTest::logs(const std::string& service) const {
+    const Outcome outcome = stack_->run({"logs", "--no-log-prefix", service});
+    EXPECT_EXIT_CODE(outcome, 0);
+    return outcome.out;
+}
+
+::testing::AssertionResult StackTest::nothing_was_created() const {
+    const std::vector<std::string> files = run_files(stack_->dirs().run_root(), stack_->project());
+    if (!files.empty()) return ::testing::AssertionFailure() << "run files: " << join(files, " ");
+    if (!ps().empty()) return ::testing::AssertionFailure() << "containers exist";
+    return leaks_->clean();
+}
+
+}  // namespace stack::test
