@@ -19,8 +19,10 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 
 #include <fmt/format.h>
@@ -101,6 +103,7 @@ bool has_word(const std::optional<std::string>& text, const std::string& word) {
 
 /// Lets children of `dir` use the controllers (v2). Throws Error.
 void switch_on_controllers(int dir, const std::vector<std::string>& controllers, const std::string& shown) {
+    if (controllers.empty()) return;
     const std::optional<std::string> on = read_at(dir, "cgroup.subtree_control");
     std::string missing;
     for (const std::string& controller : controllers)
@@ -318,6 +321,27 @@ void perform_writes(const std::vector<CgroupWrite>& writes,
 
 }  // namespace
 
+struct DevicePrograms::Impl {
+    struct Entry {
+        std::vector<DeviceRule> rules;
+        LoadedProgram program;
+    };
+    std::mutex mutex;
+    std::deque<Entry> entries;  // few: one for each set of `devices` in use
+};
+
+DevicePrograms::DevicePrograms() : impl_{std::make_unique<Impl>()} {}
+DevicePrograms::~DevicePrograms() = default;
+
+DevicePrograms::Loaded DevicePrograms::get(const std::vector<DeviceRule>& rules) {
+    const std::lock_guard lock{impl_->mutex};
+    for (const Impl::Entry& entry : impl_->entries)
+        if (entry.rules == rules) return {entry.program.fd.get(), entry.program.error};
+    impl_->entries.push_back({rules, load_device_program(device_program(rules))});
+    const LoadedProgram& made = impl_->entries.back().program;
+    return {made.fd.get(), made.error};
+}
+
 int Cgroup::controller_dir(std::string_view controller) const {
     for (const Hierarchy& hierarchy : v1_)
         for (const std::string& name : hierarchy.controllers)
@@ -331,7 +355,8 @@ int Cgroup::tree_dir() const {
     return freezer >= 0 ? freezer : v1_.front().dir.get();
 }
 
-Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources) {
+Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
+                      DevicePrograms* programs) {
     const std::vector<std::string> parts = path_components(path);
     LoadedProgram program;
     if (layout.has_unified())
@@ -371,7 +396,7 @@ Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const
     perform_writes(plan.v1_writes,
                    [&](const std::string& controller) { return group.controller_dir(controller); });
     perform_writes(plan.v2_writes, [&](const std::string&) { return group.unified_.get(); });
-    if (plan.device_program) attach_device_program(group.unified_.get(), program.fd.get());
+    if (plan.device_program) attach_device_program(group.unified_.get(), program.fd);
     group.layout_ = layout;
     undo.release();
     return group;
