@@ -86,8 +86,9 @@ class Cgroup {
     /// Makes the directories (parents with their controllers switched on) and writes the limits. Idempotent:
     /// an existing cgroup is reused. `path` is absolute below the mount points, `/stack/shop/<id>`, without
     /// `.` or `..`. On failure nothing that was made here stays. Throws Error: not_supported for a limit that
-    /// can't be enforced, permission, invalid_input.
-    static Cgroup create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources);
+    /// can't be enforced, permission, invalid_input. `programs`: a cache that lives through the call.
+    static Cgroup create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
+                         DevicePrograms* programs = nullptr);
     /// nullopt when it exists in no hierarchy. Throws Error.
     static std::optional<Cgroup> open(const CgroupLayout& layout, const std::string& path);
 
