@@ -358,10 +358,11 @@ int Cgroup::tree_dir() const {
 Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                       DevicePrograms* programs) {
     const std::vector<std::string> parts = path_components(path);
-    LoadedProgram program;
+    DevicePrograms own;
+    DevicePrograms::Loaded program;
     if (layout.has_unified())
-        program = load_device_program(device_program(effective_device_rules(resources)));
-    const CgroupPlan plan = plan_cgroup(layout, resources, program.fd.valid());
+        program = (programs != nullptr ? *programs : own).get(effective_device_rules(resources));
+    const CgroupPlan plan = plan_cgroup(layout, resources, program.fd >= 0);
     if (!plan.device_program && !layout.v1_mounts.contains("devices") && !in_child_user_namespace())
         throw Error{ErrorKind::not_supported,
                     fmt::format("limit devices can't be enforced: load device program: {}",
