@@ -45,6 +45,7 @@ struct SpecInputs {
     std::string host_hostname;  ///< what a container in the host's network is called unless its service says
 
     std::uint16_t console_width = 0, console_height = 0;
+    int last_capability = 40;  ///< /proc/sys/kernel/cap_last_cap: what ALL means
 };
 
 /// `file:line:column`, or empty.
