@@ -1,0 +1,40 @@
+// `${}` in values: $V ${V} ${V:-d} ${V-d} ${V:+r} ${V+r} ${V:?m} ${V?m}, nested, `$$` for a dollar sign. Keys are
+// never interpolated, and a result is never read as YAML again. The rules are those of the Compose specification's
+// chapter on interpolation as Docker Compose applies them.
+#pragma once
+
+#include "manager/compose/reporter.hpp"
+#include "manager/compose/tree.hpp"
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stack::compose {
+
+/// Value of a variable; nullopt when it is not set.
+using VariableLookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+struct InterpolationFailure {
+    std::string code;  ///< "interpolation-format" or "required-variable"
+    std::string message;
+    std::size_t offset;  ///< of the outermost expression's `$` in the text
+};
+
+struct InterpolatedText {
+    std::string text;
+    std::vector<std::pair<std::string, std::size_t>> unset;  ///< plainly used but not set: name, offset
+    std::optional<InterpolationFailure> failure;
+};
+
+/// One text. Pure.
+InterpolatedText interpolate(std::string_view text, const VariableLookup& lookup);
+
+/// All values of a document, in place. Each variable that is not set gives one warning per load: `warned` remembers.
+void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,
+                      Reporter& reporter);
+
+}  // namespace stack::compose

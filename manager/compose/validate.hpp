@@ -1,0 +1,19 @@
+// Checks a document against the table of keys: are all keys legal here, is each value of a shape that the key takes,
+// is the key supported. What values mean together (undefined networks, cycles) is consistency.hpp; what a short form
+// says is decode.hpp.
+#pragma once
+
+#include "manager/compose/reporter.hpp"
+#include "manager/compose/tree.hpp"
+
+namespace stack::compose {
+
+enum class ValidateStage {
+    single_file,  ///< one file by itself: a null may yet leave an earlier file's value in place
+    merged,       ///< all files together: nulls count
+};
+
+/// Marks what it complains about as broken.
+void validate(const Tree& tree, Node& root, ValidateStage stage, Reporter& reporter);
+
+}  // namespace stack::compose
