@@ -12,6 +12,7 @@
 // differ in `Uplink` alone.
 #pragma once
 
+#include "network/endpoint.hpp"
 #include "network/ipam.hpp"
 #include "network/network_spec.hpp"
 #include "runtime/base/fd.hpp"
@@ -35,14 +36,6 @@ struct HubOptions {
     std::string data_directory;  ///< the data root: networks/ and hubs/ below it
     std::vector<Pool> pools = default_pools();
     Uplink uplink = Uplink::veth;
-};
-
-/// A container's network: what must outlive the process that made it. The keeper holds duplicates of all
-/// three.
-struct EndpointNamespace {
-    UniqueFd netns;    ///< the container process enters it
-    UniqueFd dns_udp;  ///< bound to 127.0.0.11 inside; queries to port 53 are redirected there
-    UniqueFd dns_tcp;  ///< listening
 };
 
 class Hub {

@@ -52,8 +52,9 @@ class Links {
 
     void configure(const InterfaceSetup& setup);
     void set_up(const std::string& name);
-    void set_master(const std::string& name, int master);
     void add_route(const Prefix& destination, Ipv4 gateway, const std::string& link);
+    /// Missing is fine.
+    void remove_route(const Prefix& destination, Ipv4 gateway, const std::string& link);
     /// IPv4 unicast destinations of the main and other tables, without default routes.
     [[nodiscard]] std::vector<Prefix> routes();
 

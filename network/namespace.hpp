@@ -33,6 +33,11 @@ void write_sysctl(std::string_view name, std::string_view value);
 /// First word of it; empty when the kernel has no such setting.
 std::string read_sysctl(std::string_view name);
 
+/// `lo` of the calling thread's namespace. Throws Error.
+void set_up_loopback();
+/// Lets every group use ICMP sockets, so that ping needs no capability (icmp(7)).
+void allow_ping();
+
 /// A container's namespace without any network: `lo` up, ping allowed without privileges.
 UniqueFd make_isolated_namespace();
 

@@ -74,9 +74,10 @@ class NetlinkSocket {
              std::string_view doing);
 
   private:
-    std::uint32_t send(std::vector<Step*> steps);
-    bool receive(
-        const std::function<bool(const nlmsghdr*)>& handle);  // false at the end asked for by `handle`
+    /// Numbers the messages and sends them as one; returns the first number.
+    std::uint32_t send(const std::vector<nlmsghdr*>& messages);
+    /// Hands over answers until `more` says false.
+    void receive(const std::function<bool(const nlmsghdr*)>& more);
     UniqueFd socket_;
     std::uint32_t sequence_ = 1;
 };

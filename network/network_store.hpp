@@ -34,12 +34,13 @@ struct HubRecord {
     std::string table;
     Prefix link;                              ///< /30: host has the first address, hub the second
     std::vector<std::string> foreign_chains;  ///< chains of table ip filter that got accept rules
+    bool complete = false;                    ///< false: its maker was stopped half-way
     bool operator==(const HubRecord&) const = default;
 };
 
 class NetworkStore {
   public:
-    /// `directory` is the data root; created when missing.
+    /// `directory` is the data root; `lock` creates what is missing below it.
     explicit NetworkStore(std::string directory);
 
     [[nodiscard]] FileLock lock() const;

@@ -8,13 +8,12 @@
 
 namespace stack::network {
 
-/// A door to the nf_tables of one namespace. One thread at a time.
+/// A door to the nf_tables of the calling thread's namespace, to be used from threads in that namespace only (the
+/// library may reopen its socket), one at a time. For another namespace see in_namespace.
 class Nft {
   public:
-    /// For the calling thread's namespace. Throws Error(not_supported) with a hint when the library is
-    /// missing.
+    /// Throws Error(not_supported) with a hint when the library is missing.
     Nft();
-    static Nft in(int netns);
     ~Nft();
     Nft(Nft&&) noexcept;
     Nft& operator=(Nft&&) noexcept;
@@ -22,7 +21,7 @@ class Nft {
     /// One transaction: all of `commands` or nothing. Throws Error with the kernel's words and `doing` as
     /// context.
     void apply(const std::string& commands, const std::string& doing);
-    /// The output of a list command with handles, nullopt when what it names does not exist.
+    /// The output of a list command, rule handles included; nullopt when what it names does not exist.
     std::optional<std::string> list(const std::string& command);
 
   private:
