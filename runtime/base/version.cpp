@@ -2,6 +2,7 @@
 
 namespace stack {
 
-std::string_view version() { return STACK_VERSION; }
+// Defined here and not in the header, so that a new version recompiles one file.
+constinit const std::string_view kVersion = STACK_VERSION;
 
 }  // namespace stack

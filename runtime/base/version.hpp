@@ -1,11 +1,10 @@
-// The program's version, as project() in CMakeLists.txt says it.
+// The version of the programs, as project() in CMakeLists.txt says it.
 #pragma once
 
 #include <string_view>
 
 namespace stack {
 
-/// `0.1.0`
-std::string_view version();
+extern const std::string_view kVersion;  ///< `0.1.0`
 
 }  // namespace stack
