@@ -3,12 +3,15 @@
 #include "manager/control/protocol.hpp"
 #include "runtime/base/error.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <deque>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -141,6 +144,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
         queued_.notify_all();
     }
 
+    void set_passive() override { passive_ = true; }
+    [[nodiscard]] bool passive() const { return passive_; }
     [[nodiscard]] bool answered() const { return answered_; }
     [[nodiscard]] bool streaming() const { return streaming_; }
 
@@ -152,6 +157,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
     std::deque<std::string> lines_;
     std::size_t queued_bytes_ = 0;
     bool answered_ = false, streaming_ = false, ending_ = false, broken_ = false, written_ = false;
+    bool passive_ = false;
 };
 
 bool same_user(int socket) {
@@ -160,16 +166,6 @@ bool same_user(int socket) {
     if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
     return peer.uid == ::geteuid() || peer.uid == 0;
 }
-
-struct OpenCount {
-    explicit OpenCount(std::size_t& count) : count_{count} { ++count_; }
-    ~OpenCount() { --count_; }
-    OpenCount(const OpenCount&) = delete;
-    OpenCount& operator=(const OpenCount&) = delete;
-
-  private:
-    std::size_t& count_;
-};
 
 std::string error_body(const Error& error) {
     ResultEvent result;
@@ -195,7 +191,7 @@ struct ControlServer::Impl {
     Handler handler;
     Log log;
     TaskGroup connections;
-    std::size_t open = 0;
+    std::vector<std::weak_ptr<Connection>> open;
     bool stopping = false;
 
     void report(std::exception_ptr error) {
@@ -209,13 +205,10 @@ struct ControlServer::Impl {
     Task<> handle(std::shared_ptr<Connection> connection) {
         Request request = co_await connection->read_request();
         std::optional<Error> failure;
-        {
-            OpenCount count{open};
-            try {
-                co_await handler(std::move(request), connection);
-            } catch (const Error& error) {
-                failure = error;
-            }
+        try {
+            co_await handler(std::move(request), connection);
+        } catch (const Error& error) {
+            failure = error;
         }
         if (!failure) co_return;
         if (!connection->answered()) {
@@ -237,6 +230,8 @@ struct ControlServer::Impl {
             }
             if (!same_user(socket.native_handle())) continue;
             auto connection = std::make_shared<Connection>(loop, connections, std::move(socket));
+            std::erase_if(open, [](const auto& entry) { return entry.expired(); });
+            open.push_back(connection);
             connections.spawn(handle(std::move(connection)));
         }
     }
@@ -260,8 +255,18 @@ void ControlServer::stop() {
     impl_->connections.cancel();
 }
 
-std::size_t ControlServer::open_exchanges() const {
-    return impl_->open;
+std::size_t ControlServer::busy() const {
+    std::size_t count = 0;
+    for (const auto& entry : impl_->open) {
+        const auto connection = entry.lock();
+        if (connection && !connection->passive()) ++count;
+    }
+    return count;
+}
+
+bool ControlServer::has_pending_client() const {
+    pollfd entry{impl_->acceptor.native_handle(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 }  // namespace stack::control

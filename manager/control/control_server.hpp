@@ -36,6 +36,8 @@ class Exchange {
     virtual Task<UniqueFd> upgrade(std::string protocol) = 0;
     /// Until the client has closed its side.
     virtual Task<> wait_for_close() = 0;
+    /// This exchange only listens: it does not count as work under way.
+    virtual void set_passive() = 0;
 };
 
 using Handler = std::function<Task<>(Request, std::shared_ptr<Exchange>)>;
@@ -50,8 +52,10 @@ class ControlServer {
     Task<> serve();
     /// Ends `serve`: no more connections, running exchanges are cancelled.
     void stop();
-    /// Connections whose request is being answered.
-    [[nodiscard]] std::size_t open_exchanges() const;
+    /// Connections that have not ended and are not passive, those included whose request is still to come.
+    [[nodiscard]] std::size_t busy() const;
+    /// True when a client waits to be accepted.
+    [[nodiscard]] bool has_pending_client() const;
 
   private:
     struct Impl;

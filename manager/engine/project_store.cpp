@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -173,6 +174,18 @@ ContainerState state_from_json(const json& j) {
     return s;
 }
 
+const char* condition_word(compose::DependencyCondition condition) {
+    switch (condition) {
+        case compose::DependencyCondition::service_started:
+            return "service_started";
+        case compose::DependencyCondition::service_healthy:
+            return "service_healthy";
+        case compose::DependencyCondition::service_completed_successfully:
+            return "service_completed_successfully";
+    }
+    return "service_started";
+}
+
 bool is_live(plan::ContainerStatus status) {
     return status == plan::ContainerStatus::running || status == plan::ContainerStatus::paused ||
            status == plan::ContainerStatus::restarting;
@@ -187,7 +200,9 @@ void settle(ContainerState& state, const std::string& boot, const std::vector<Ex
     state.health.clear();
     state.exit_code = 255;  // ended while nobody could see it
     for (const ExitRecord& exit : exits) {
-        if (exit.pid != state.pid || exit.time_ns < state.started_ns || state.boot != boot) continue;
+        if (exit.pid != state.pid || state.boot != boot) continue;
+        if (exit.start_time != 0 ? exit.start_time != state.start_time : exit.time_ns < state.started_ns)
+            continue;
         state.exit_code = exit_code_of_status(exit.wait_status);
         state.finished_ns = exit.time_ns;
     }
@@ -267,10 +282,8 @@ ProjectState load_project_state(const Paths& paths, const std::string& project) 
     return result;
 }
 
-plan::ObservedState observe(const Paths& paths, const ProjectState& state,
-                            const std::map<std::string, std::string>& images) {
+plan::ObservedState observe(const Paths& paths, const ProjectState& state) {
     plan::ObservedState observed;
-    observed.images = images;
     for (const StoredContainer& stored : state.containers) {
         const ContainerRecord& record = stored.record;
         plan::ObservedContainer container;
@@ -287,18 +300,44 @@ plan::ObservedState observe(const Paths& paths, const ProjectState& state,
         for (const MountRecord& mount : record.mounts)
             if (!mount.volume_name.empty() && !mount.anonymous) container.volumes.insert(mount.volume_name);
         for (const auto& [name, dependency] : record.service.depends_on)
-            container.depends_on.emplace(name, compose::condition_word(dependency.condition));
+            container.depends_on.emplace(name, condition_word(dependency.condition));
         container.service_spec = record.service;
         container.status = stored.state.status;
         container.exit_code = stored.state.exit_code;
         container.health = stored.state.health;
         observed.containers.push_back(std::move(container));
     }
+    for (const auto& [name, note] : load_network_notes(paths, state.name))
+        observed.networks.push_back({name, note.key, note.config_hash});
     for (const VolumeRecord& volume : list_volumes(paths)) {
         observed.volumes.insert(volume.name);
         if (volume.project == state.name && !volume.anonymous) observed.project_volumes.insert(volume.name);
     }
     return observed;
+}
+
+std::map<std::string, NetworkNote> load_network_notes(const Paths& paths, const std::string& project) {
+    std::map<std::string, NetworkNote> notes;
+    const auto text = read_file_if_exists(paths.project(project) + "/networks.json");
+    if (!text) return notes;
+    try {
+        const json document = json::parse(*text);
+        for (const auto& [name, note] : document.at("networks").items())
+            notes[name] =
+                NetworkNote{note.at("key").get<std::string>(), note.at("config_hash").get<std::string>()};
+    } catch (const json::exception&) {
+        notes.clear();
+    }
+    return notes;
+}
+
+void save_network_notes(const Paths& paths, const std::string& project,
+                        const std::map<std::string, NetworkNote>& notes) {
+    json networks = json::object();
+    for (const auto& [name, note] : notes)
+        networks[name] = {{"key", note.key}, {"config_hash", note.config_hash}};
+    const json document{{"version", kVersion}, {"networks", networks}};
+    write_file_atomically(paths.project(project) + "/networks.json", document.dump(), Durability::power_loss);
 }
 
 void remove_project_files(const Paths& paths, const std::string& project) {

@@ -2,6 +2,7 @@
 // container does; `remove` works from the record alone. Commands read them whether or not a supervisor runs.
 //
 //   <data>/projects/<project>/project.json            ProjectRecord      fsync
+//   <data>/projects/<project>/networks.json           NetworkNote        fsync
 //   <data>/projects/<project>/exits.journal           the keeper's
 //   <data>/projects/<project>/containers/<id>/
 //       record.json                                   ContainerRecord    written once, before anything else
@@ -112,9 +113,17 @@ std::vector<std::string> list_projects(const Paths& paths);
 /// state.
 ProjectState load_project_state(const Paths& paths, const std::string& project);
 
-/// The planner's view. `images` maps references to the digests the store has for them.
-plan::ObservedState observe(const Paths& paths, const ProjectState& state,
-                            const std::map<std::string, std::string>& images);
+/// The planner's view of a state. Images and networks of others are not in it; see observe_project.
+plan::ObservedState observe(const Paths& paths, const ProjectState& state);
+
+/// The networks that a project has made: real name -> key and config hash. Written before the network is made.
+struct NetworkNote {
+    std::string key;
+    std::string config_hash;
+};
+std::map<std::string, NetworkNote> load_network_notes(const Paths& paths, const std::string& project);
+void save_network_notes(const Paths& paths, const std::string& project,
+                        const std::map<std::string, NetworkNote>& notes);
 
 /// The project's data that no longer describes anything; idempotent.
 void remove_project_files(const Paths& paths, const std::string& project);

@@ -19,10 +19,14 @@ void UniqueFd::reset(int fd) {
     if (old >= 0) ::close(old);  // Linux closes even on EINTR: never retried
 }
 
-UniqueFd UniqueFd::duplicate() const {
-    UniqueFd copy{::fcntl(fd_, F_DUPFD_CLOEXEC, 0)};
+UniqueFd duplicate_fd(int fd) {
+    UniqueFd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
     if (!copy.valid()) throw_errno("duplicate descriptor");
     return copy;
+}
+
+UniqueFd UniqueFd::duplicate() const {
+    return duplicate_fd(fd_);
 }
 
 Pipe make_pipe(int flags) {

@@ -37,6 +37,9 @@ class UniqueFd {
     int fd_ = -1;
 };
 
+/// A second owner of a descriptor that somebody else owns. Throws Error.
+[[nodiscard]] UniqueFd duplicate_fd(int fd);
+
 struct Pipe {
     UniqueFd read;
     UniqueFd write;

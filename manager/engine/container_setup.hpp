@@ -1,0 +1,41 @@
+// What a new container has on disk before its first start: resolved mounts, generated files, filled volumes,
+// labels; and its ContainerSpec at every start. Files and values only: no process, no network.
+#pragma once
+
+#include "manager/engine/engine.hpp"
+#include "manager/engine/paths.hpp"
+#include "manager/engine/project_store.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/container_spec.hpp"
+#include "runtime/image/image_store.hpp"
+
+#include <string>
+#include <vector>
+
+namespace stack::engine {
+
+/// The seats that the service asks for, without addresses.
+std::vector<network::EndpointSpec> wanted_seats(const compose::Project& project,
+                                                const compose::Service& service,
+                                                const ContainerRecord& record);
+
+/// com.docker.compose.* labels and the service's own, as tools that read them expect.
+std::map<std::string, std::string> container_labels(const compose::Project& project,
+                                                    const ContainerRecord& record);
+
+/// Errors that creating the container would meet: bind sources, secrets, the command.
+std::vector<Error> check_container(const compose::Project& project, const compose::Service& service,
+                                   const Image& image);
+
+/// Makes anonymous volumes, missing bind directories and secret files; fills `record.mounts`. Blocks.
+void prepare_mounts(const Paths& paths, const CreateRequest& request, const Image& image,
+                    ContainerRecord& record);
+/// First mount of an empty volume: the image's content goes in, with owners, as Docker does. Blocks.
+void fill_volumes(const ContainerRecord& record, const Image& image);
+/// hosts, hostname, resolv.conf. Blocks.
+void write_network_files(const Paths& paths, const ContainerRecord& record, const std::string& host_gateway);
+
+std::string cgroup_path(const ContainerRecord& record);
+ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image);
+
+}  // namespace stack::engine
