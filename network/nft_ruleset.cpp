@@ -64,7 +64,7 @@ table ip {table} {{
 		iifname "{uplink}" ip daddr 127.0.0.0/8 drop
 	}}
 	chain from_this_host {{
-		type nat hook output priority dstnat
+		type nat hook output priority -100
 		fib daddr type local dnat ip to meta l4proto . ip daddr . th dport map @published
 		fib daddr type local dnat ip to meta l4proto . th dport map @published_everywhere
 	}}
