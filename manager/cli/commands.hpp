@@ -5,6 +5,7 @@
 #include "manager/cli/options.hpp"
 #include "manager/cli/terminal.hpp"
 #include "manager/engine/paths.hpp"
+#include "runtime/base/error.hpp"
 
 namespace stack::cli {
 
@@ -14,6 +15,9 @@ struct Context {
     engine::Paths paths;
     Terminal out, err;
 };
+
+/// Prints an error on stderr as a user should see it.
+void report_error(const Context& context, const Error& error);
 
 int run_up(const Context& context, const UpCommand& command);
 int run_down(const Context& context, const DownCommand& command);

@@ -1,14 +1,15 @@
-// Writes container log lines for people: prefix with the container's short name, padded to the longest, in a
-// colour of its own; every line in one write, so that lines of several containers never mix. Pure formatting
-// plus one write.
+// Writes container log lines for people: prefix with the container's short name, padded to the longest, in a colour
+// of its own. Lines are gathered and written whole, so that lines of several containers never mix.
 #pragma once
 
 #include "manager/cli/options.hpp"
 
-#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stack::cli {
 
@@ -19,23 +20,40 @@ std::string log_name(const std::string& project, const std::string& service, int
 class LogFormatter {
   public:
     explicit LogFormatter(LogStyle style) : style_{style} {}
-    /// Announces a container: gives it the next colour and widens the prefix column. Twice is fine.
-    void add(const std::string& name);
-    /// One line (no newline in it) ready to write, newline included.
-    [[nodiscard]] std::string line(const std::string& name, std::string_view text,
-                                   std::chrono::system_clock::time_point time);
+    /// Announces a container: gives it the next colour and widens the prefix column. The same name gives the same
+    /// index again.
+    std::size_t add(const std::string& name);
+    /// Appends `text` (no newline in it) as a line of container `member`.
+    void append(std::string& into, std::size_t member, std::string_view text, std::int64_t time_ns) const;
     /// `web-1 exited with code 3 (restarting)`, newline included.
-    [[nodiscard]] std::string exit_line(const std::string& name, int exit_code, bool restarting) const;
+    [[nodiscard]] std::string exit_line(std::size_t member, int exit_code, bool restarting) const;
+    [[nodiscard]] const std::string& name(std::size_t member) const { return members_.at(member).name; }
 
   private:
     struct Member {
+        std::string name;
         std::string prefix;  ///< made for the present width
-        std::size_t index = 0;
     };
-    void rebuild_prefix(const std::string& name, Member& member) const;
+    void rebuild_prefix(std::size_t member);
     LogStyle style_;
-    std::map<std::string, Member> members_;
+    std::vector<Member> members_;
+    std::map<std::string, std::size_t> index_;
     std::size_t width_ = 0;
+};
+
+/// Gathers text for stdout and stderr, keeps the order between the two, and writes in large pieces.
+class LogSink {
+  public:
+    LogSink(int out, int err) : out_{out}, err_{err} {}
+    /// Where to append the next text for stdout or stderr.
+    std::string& buffer(bool to_err);
+    /// Writes everything. Throws Error.
+    void flush();
+
+  private:
+    int out_, err_;
+    bool to_err_ = false;
+    std::string text_;
 };
 
 }  // namespace stack::cli

@@ -1,0 +1,68 @@
+#include "manager/cli/loading.hpp"
+
+#include "runtime/base/fd.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace stack::cli {
+
+namespace {
+
+/// Warnings on a terminal get colour; errors go first because a reader looks at the top.
+void print_diagnostics(const Context& context, const compose::LoadResult& result) {
+    if (result.diagnostics.empty()) return;
+    const std::string text = compose::render(result.diagnostics, result.sources, context.err.colour);
+    write_all(context.err.fd, text, "stderr");
+}
+
+bool no_file_found(const compose::LoadResult& result) {
+    return std::any_of(result.diagnostics.begin(), result.diagnostics.end(),
+                       [](const compose::Diagnostic& d) { return d.code == "no-compose-file"; });
+}
+
+}  // namespace
+
+compose::LoadRequest load_request(const Context& context) {
+    const GlobalOptions& globals = context.globals;
+    compose::LoadRequest request;
+    request.files = globals.files;
+    request.cwd = std::filesystem::current_path().string();
+    request.project_name = globals.project_name;
+    request.project_directory = globals.project_directory;
+    request.env_files = globals.env_files;
+    request.profiles = globals.profiles;
+    for (char** entry = environ; *entry; ++entry) {
+        const std::string_view text{*entry};
+        const std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos)
+            request.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    if (std::find(globals.files.begin(), globals.files.end(), "-") != globals.files.end())
+        request.stdin_text = read_all(STDIN_FILENO, "stdin");
+    return request;
+}
+
+compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request) {
+    compose::LoadResult result = compose::load(request);
+    print_diagnostics(context, result);
+    if (!result.project) throw AlreadyReported{};
+    return result;
+}
+
+NamedProject load_project_or_name(const Context& context) {
+    compose::LoadRequest request = load_request(context);
+    request.all_profiles = true;
+    compose::LoadResult result = compose::load(request);
+    if (!result.project && request.files.empty() && no_file_found(result))
+        if (std::optional<std::string> name = compose::project_name_without_file(request))
+            return {std::move(*name), {}};
+    print_diagnostics(context, result);
+    if (!result.project) throw AlreadyReported{};
+    std::string name = result.project->name;
+    return {std::move(name), std::move(result.project)};
+}
+
+}  // namespace stack::cli
