@@ -1,6 +1,6 @@
 #include "manager/plan/image_defaults.hpp"
 
-#include "runtime/base/error.hpp"
+#include "manager/plan/blame.hpp"
 #include "runtime/base/signals.hpp"
 #include "runtime/container_defaults.hpp"
 
@@ -15,14 +15,6 @@ namespace stack::plan {
 using namespace std::chrono_literals;
 
 namespace {
-
-Error service_error(const compose::Service& service, const std::string& key, std::string message) {
-    Error error{ErrorKind::invalid_input, std::move(message)};
-    const auto found = service.positions.find(key);
-    const compose::Position& at = found != service.positions.end() ? found->second : service.position;
-    if (!at.file.empty()) error.at({at.file, at.line, at.column});
-    return error;
-}
 
 // An environment in the order in which names were first set.
 class EnvironmentList {
@@ -69,8 +61,9 @@ std::vector<std::string> effective_argv(const compose::Service& service, const I
     const std::vector<std::string> command = service.command.value_or(own_command);
     argv.insert(argv.end(), command.begin(), command.end());
     if (argv.empty() || argv.front().empty())
-        throw service_error(service, service.entrypoint ? "entrypoint" : "command",
-                            fmt::format("service \"{}\" has nothing to run", service.name))
+        throw blame(
+            Error{ErrorKind::invalid_input, fmt::format("service \"{}\" has nothing to run", service.name)},
+            service, service.entrypoint ? "entrypoint" : "command")
             .with_hint("its image brings no command for it; give it a `command:`");
     return argv;
 }
@@ -101,9 +94,10 @@ int effective_stop_signal(const compose::Service& service, const ImageConfig& im
     if (text.empty()) return SIGTERM;
     const std::optional<int> number = parse_signal(text);
     if (!number)
-        throw service_error(service, "stop_signal",
-                            fmt::format("\"{}\" is no signal, in the {} of service \"{}\"", text,
-                                        service.stop_signal.empty() ? "image" : "stop_signal", service.name));
+        throw blame(Error{ErrorKind::invalid_input,
+                          fmt::format("\"{}\" is no signal, in the {} of service \"{}\"", text,
+                                      service.stop_signal.empty() ? "image" : "stop_signal", service.name)},
+                    service, "stop_signal");
     return *number;
 }
 

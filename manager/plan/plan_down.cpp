@@ -77,7 +77,8 @@ class DownPlanner {
             builder_.warn(fmt::format("{} {}: Resource is still in use by {}", what, name, (*user)->name));
             return;
         }
-        Join users{.resource = fmt::format("{} {} unused", what, name), .members = {}, .barrier = {}};
+        Join users{
+            .resource = fmt::format("{} {} unused", to_lower(what), name), .members = {}, .barrier = {}};
         for (const ObservedContainer* container : going_)
             if ((container->*uses).count(name) != 0) users.members.push_back(removals_.at(container->id));
         std::sort(users.members.begin(), users.members.end());

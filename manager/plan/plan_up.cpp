@@ -1,6 +1,7 @@
 // plan_up: what `up` and `create` have to do. Steps, in this order: who takes part, what must exist already, the fate
 // of each network, the fate of each replica, and then the operations: networks and volumes, stops in reverse order,
 // removals, all creations, and only then the starts along depends_on.
+#include "manager/plan/blame.hpp"
 #include "manager/plan/config_hash.hpp"
 #include "manager/plan/plan_builder.hpp"
 #include "manager/plan/planner.hpp"
@@ -50,11 +51,6 @@ struct ServiceState {
     }
 };
 
-Error at_position(Error error, const compose::Position& position) {
-    if (!position.file.empty()) error.at({position.file, position.line, position.column});
-    return error;
-}
-
 class UpPlanner {
   public:
     UpPlanner(const compose::Project& project, const ObservedState& observed, const UpOptions& options)
@@ -75,6 +71,7 @@ class UpPlanner {
         for (const auto& [key, name] : changed_networks_) replace_network(key);
         add_creations();
         if (options_.start) add_starts();
+        note_unchanged();
         warn_of_orphans();
         return std::move(builder_).finish();
     }
@@ -99,6 +96,7 @@ class UpPlanner {
     void add_creations();
     int add_creation(const ServiceState& state, const Replica& replica);
     void add_starts();
+    void note_unchanged();
     void warn_of_orphans();
 
     [[nodiscard]] int scale_of(const Service& service) const {
@@ -123,7 +121,7 @@ class UpPlanner {
     std::map<std::string, std::string> new_networks_, changed_networks_;  // key -> real name
 
     std::map<std::string, std::vector<int>> network_creations_, volume_creations_;  // by real name
-    std::map<std::string, int> removals_;                                           // by container id
+    std::map<std::string, int> removals_, name_removals_;  // by container id, by container name
     Join creations_{.resource = "all containers created", .members = {}, .barrier = {}};
     std::map<std::string, std::vector<int>> stops_;  // bounced ones, by container id
 };
@@ -168,7 +166,7 @@ void UpPlanner::select() {
                 fmt::format("service \"{}\" depends on \"{}\", which is {}", name, dependency,
                             project_.disabled_services.count(dependency) != 0 ? "behind a profile that is off"
                                                                               : "not in the project");
-            if (how.required) throw at_position(Error{ErrorKind::invalid_input, text}, service.position);
+            if (how.required) throw blame(Error{ErrorKind::invalid_input, text}, service.position);
             builder_.warn(text + "; it is optional");
         }
     }
@@ -176,7 +174,7 @@ void UpPlanner::select() {
 
 void UpPlanner::check_externals() const {
     const auto missing = [](const char* what, const std::string& name, const compose::Position& position) {
-        return at_position(
+        return blame(
                    Error{ErrorKind::not_found, fmt::format("external {} \"{}\" does not exist", what, name)},
                    position)
             .with_hint(
@@ -301,7 +299,7 @@ void UpPlanner::choose_replicas(ServiceState& state) {
         throw Error{ErrorKind::invalid_input,
                     fmt::format("service \"{}\" can't have {} replicas", service.name, wanted)};
     if (wanted > 1 && !service.container_name.empty())
-        throw at_position(
+        throw blame(
             Error{ErrorKind::invalid_input,
                   fmt::format("service \"{}\" can't have {} replicas: container_name gives all of them "
                               "the same name",
@@ -386,7 +384,7 @@ void UpPlanner::check_names() {
                         fmt::format("container name \"{}\" is taken by a container of service \"{}\"",
                                     replica.name, holder->second->service)};
             if (is_orphan(project_, *holder->second)) error.with_hint("--remove-orphans removes that one");
-            throw at_position(std::move(error), state.service->position);
+            throw blame(std::move(error), state.service->position);
         }
     }
 }
@@ -475,7 +473,8 @@ void UpPlanner::add_stops_and_removals() {
                 container_operation(OperationKind::remove_container, *replica.old, replica.cause);
             if (const auto stop = stopped.find(replica.old->id); stop != stopped.end())
                 removal.prerequisites = {stop->second};
-            removals_[replica.old->id] = builder_.add(std::move(removal));
+            const int id = builder_.add(std::move(removal));
+            removals_[replica.old->id] = name_removals_[replica.old->name] = id;
         }
     }
 }
@@ -487,7 +486,7 @@ void UpPlanner::add_orphan_removals(StopEmitter& stops) {
         Operation removal = container_operation(OperationKind::remove_container, *orphan, cause);
         if (is_up(*orphan)) removal.prerequisites = {stops.stop(*orphan, cause, options_.timeout)};
         const int id = builder_.add(std::move(removal));
-        removals_[orphan->id] = id;
+        removals_[orphan->id] = name_removals_[orphan->name] = id;
         creations_.members.push_back(id);
     }
 }
@@ -527,10 +526,8 @@ int UpPlanner::add_creation(const ServiceState& state, const Replica& replica) {
         after.push_back(removals_.at(replica.old->id));
     }
     if (!service.container_name.empty()) {  // the name may have been somebody else's until now
-        for (const ObservedContainer& container : observed_.containers)
-            if (const auto removal = removals_.find(container.id);
-                removal != removals_.end() && container.name == replica.name)
-                after.push_back(removal->second);
+        const auto removal = name_removals_.find(replica.name);
+        if (removal != name_removals_.end()) after.push_back(removal->second);
     }
     return builder_.add(std::move(operation));
 }
@@ -547,11 +544,7 @@ void UpPlanner::add_starts() {
                 conditions.emplace(dependency, how);
         }
         for (const Replica& replica : state.replicas) {
-            if (replica.fate == Fate::remove) continue;
-            if (replica.fate == Fate::keep) {
-                builder_.unchanged("Container " + replica.old->name);
-                continue;
-            }
+            if (replica.fate == Fate::remove || replica.fate == Fate::keep) continue;
             std::vector<int> after = builder_.all_of(creations_);
             Operation start;
             if (replica.fate == Fate::create || replica.fate == Fate::recreate) {
@@ -572,11 +565,13 @@ void UpPlanner::add_starts() {
     }
 }
 
+void UpPlanner::note_unchanged() {
+    for (const auto& [name, state] : services_)
+        for (const Replica& replica : state.replicas)
+            if (replica.fate == Fate::keep) builder_.unchanged("Container " + replica.old->name);
+}
+
 void UpPlanner::warn_of_orphans() {
-    if (!options_.start)
-        for (const auto& [name, state] : services_)
-            for (const Replica& replica : state.replicas)
-                if (replica.fate == Fate::keep) builder_.unchanged("Container " + replica.old->name);
     if (orphans_.empty() || options_.remove_orphans) return;
     std::vector<std::string> names;
     for (const ObservedContainer* orphan : orphans_) names.push_back(orphan->name);

@@ -1,5 +1,6 @@
 #include "manager/plan/service_selection.hpp"
 
+#include "manager/plan/blame.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 
@@ -65,15 +66,12 @@ std::vector<std::string> start_order(const Graph& graph, const compose::Project*
     const std::variant<Order, Cycle> sorted = sort(graph);
     if (const auto* order = std::get_if<Order>(&sorted)) return order->nodes();
     const Cycle& cycle = std::get<Cycle>(sorted);
-    Error error{ErrorKind::invalid_input, fmt::format("dependency cycle: {}", cycle.text())};
+    Error error =
+        Error{ErrorKind::invalid_input, fmt::format("dependency cycle: {}", cycle.text())}.with_hint(
+            "take one of these out of depends_on");
     const compose::Service* service =
         project != nullptr ? find_service(*project, cycle.path.front()) : nullptr;
-    if (service != nullptr) {
-        const auto key = service->positions.find("depends_on");
-        const compose::Position& at = key != service->positions.end() ? key->second : service->position;
-        error.at({at.file, at.line, at.column});
-    }
-    throw std::move(error).with_hint("take one of these out of depends_on");
+    throw service != nullptr ? blame(std::move(error), *service, "depends_on") : error;
 }
 
 std::vector<std::string> stop_order(Graph& graph) {

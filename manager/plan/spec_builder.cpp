@@ -1,5 +1,6 @@
 #include "manager/plan/spec_builder.hpp"
 
+#include "manager/plan/blame.hpp"
 #include "manager/plan/default_profile.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "runtime/base/error.hpp"
@@ -22,16 +23,6 @@ namespace {
 
 using compose::Service;
 using compose::VolumeMount;
-
-Error at_position(Error error, const compose::Position& position) {
-    if (!position.file.empty()) error.at({position.file, position.line, position.column});
-    return error;
-}
-
-compose::Position position_of(const Service& service, const std::string& key) {
-    const auto found = service.positions.find(key);
-    return found != service.positions.end() ? found->second : service.position;
-}
 
 // `/a//b/` and `/a/b` are one target.
 std::string clean_target(std::string_view path) {
@@ -56,7 +47,7 @@ std::vector<RlimitSpec> rlimits(const Service& service) {
             Error error{ErrorKind::invalid_input, fmt::format("\"{}\" is no limit that ulimits knows", name)};
             if (const auto near = nearest(name, {kNames.begin(), kNames.end()}))
                 error.with_hint(fmt::format("did you mean \"{}\"?", *near));
-            throw at_position(std::move(error), position_of(service, "ulimits"));
+            throw blame(std::move(error), service, "ulimits");
         }
         std::string upper = name;
         for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
@@ -83,7 +74,7 @@ ProcessSpec process_spec(const SpecInputs& inputs, const std::string& hostname) 
             default_capabilities(), service.cap_add, service.cap_drop, inputs.last_capability));
     } catch (const Error& error) {
         if (error.position()) throw;
-        throw at_position(error, position_of(service, service.cap_add.empty() ? "cap_drop" : "cap_add"));
+        throw blame(error, service, service.cap_add.empty() ? "cap_drop" : "cap_add");
     }
     return process;
 }
@@ -196,9 +187,9 @@ void check_sysctls(const Service& service) {
     if (service.network_mode != "host") return;
     for (const auto& [key, value] : service.sysctls)
         if (key.rfind("net.", 0) == 0)
-            throw at_position(Error{ErrorKind::invalid_input,
-                                    fmt::format("sysctl \"{}\" can't be set with network_mode: host", key)},
-                              position_of(service, "sysctls"))
+            throw blame(Error{ErrorKind::invalid_input,
+                              fmt::format("sysctl \"{}\" can't be set with network_mode: host", key)},
+                        service, "sysctls")
                 .with_hint("it would change the host");
 }
 
@@ -236,8 +227,8 @@ std::vector<ResolvedMount> resolve_mounts(const Service& service, const ImageCon
     for (const VolumeMount& volume : service.volumes) {
         if (volume.type == VolumeMount::Type::tmpfs) continue;
         if (!volume.subpath.empty())
-            throw at_position(Error{ErrorKind::not_supported, "volume.subpath is not supported yet"},
-                              volume.position);
+            throw blame(Error{ErrorKind::not_supported, "volume.subpath is not supported yet"},
+                        volume.position);
         ResolvedMount mount;
         mount.target = clean_target(volume.target);
         mount.read_only = volume.read_only;
@@ -249,10 +240,10 @@ std::vector<ResolvedMount> resolve_mounts(const Service& service, const ImageCon
             const auto& paths = volume.source.empty() ? anonymous_paths : volume_paths;
             const auto found = paths.find(volume.source.empty() ? mount.target : volume.source);
             if (found == paths.end())
-                throw at_position(Error{ErrorKind::invalid_input,
-                                        fmt::format("no volume for {}",
-                                                    volume.source.empty() ? mount.target : volume.source)},
-                                  volume.position);
+                throw blame(Error{ErrorKind::invalid_input,
+                                  fmt::format("no volume for {}",
+                                              volume.source.empty() ? mount.target : volume.source)},
+                            volume.position);
             mount.host_path = found->second;
         }
         mounts.push_back(std::move(mount));
