@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -101,13 +100,15 @@ void ControlConnection::send_request(std::string_view method, std::string_view t
 
 bool ControlConnection::receive() {
     if (parser_.complete() || broken_) return false;
-    std::array<char, 64 * 1024> buffer;
-    ssize_t count = 0;
-    do count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    while (count < 0 && errno == EINTR);
-    if (count < 0 && errno == ECONNRESET) count = 0;  // the supervisor was killed
-    if (count < 0) throw_errno("read the supervisor's answer");
-    if (count == 0) {
+    // Descriptors are always received: an upgraded protocol's first message may come together with the headers.
+    ReceivedMessage message;
+    try {
+        message = receive_with_fds(socket_.get(), 64 * 1024);
+    } catch (const Error& error) {
+        if (error.code() != ECONNRESET) throw;  // reset: the supervisor was killed
+    }
+    for (UniqueFd& fd : message.fds) fds_.push_back(std::move(fd));
+    if (message.bytes.empty()) {
         try {
             parser_.feed_end();
         } catch (const Error&) {
@@ -115,7 +116,7 @@ bool ControlConnection::receive() {
         }
         return false;
     }
-    parser_.feed({buffer.data(), static_cast<std::size_t>(count)});
+    parser_.feed({reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size()});
     return true;
 }
 
@@ -138,7 +139,7 @@ std::string ControlConnection::read_body() {
 }
 
 ControlConnection::Upgraded ControlConnection::take_upgraded() && {
-    return {std::move(socket_), parser_.take_rest()};
+    return {std::move(socket_), parser_.take_rest(), std::move(fds_)};
 }
 
 std::optional<std::string> get(const std::string& socket_path, std::string_view target) {

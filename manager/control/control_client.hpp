@@ -41,10 +41,11 @@ class ControlConnection {
     /// Reads to the end and returns the body. Throws Error when it is cut short.
     std::string read_body();
 
-    /// After a 101 answer: the raw socket, and the bytes of the new protocol that came with the headers.
+    /// After a 101 answer: the raw socket, and what of the new protocol came together with the headers.
     struct Upgraded {
         UniqueFd socket;
         std::string first_bytes;
+        std::vector<UniqueFd> first_fds;
     };
     Upgraded take_upgraded() &&;
 
@@ -52,6 +53,7 @@ class ControlConnection {
     explicit ControlConnection(UniqueFd socket) : socket_{std::move(socket)} {}
     UniqueFd socket_;
     HttpResponseParser parser_;
+    std::vector<UniqueFd> fds_;
     bool broken_ = false;
 };
 
