@@ -21,6 +21,8 @@ struct LayerRecord {
 
 /// The first 24 hex digits of a chain id.
 std::string layer_id_of(std::string_view chain_id);
+/// nullopt when `text` is no record.
+std::optional<LayerRecord> parse_layer_record(std::string_view text);
 /// nullopt when there is none or it can't be read.
 std::optional<LayerRecord> read_layer_record(const StorePaths& paths, std::string_view layer_id);
 std::string layer_record_json(const LayerRecord& record);

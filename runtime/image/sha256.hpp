@@ -1,0 +1,35 @@
+// Streaming SHA-256 over OpenSSL's EVP, and the digests of layers (image-spec config.md, "Layer ChainID").
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace stack::image {
+
+class Sha256 {
+  public:
+    Sha256();
+    ~Sha256();
+    Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
+
+    void update(std::span<const std::byte> bytes);
+    /// `sha256:<hex>` of all that was given. Call once.
+    std::string finish();
+
+  private:
+    struct Free {
+        void operator()(void* context) const;
+    };
+    std::unique_ptr<void, Free> context_;
+};
+
+std::string sha256_digest(std::string_view bytes);
+
+/// `parent` is empty for the bottom layer.
+std::string chain_id(std::string_view parent, std::string_view diff_id);
+
+}  // namespace stack::image

@@ -1,0 +1,64 @@
+// How an image gets into the store: everything is prepared in a staging folder of its own, and appears at once.
+//
+// Order in `publish`, each step harmless if it is the last: overlay marks on the staged layers, all data to the disk,
+// blobs by rename, layer records, layers by rename, then index.json (the only thing that makes an image exist).
+#pragma once
+
+#include "runtime/base/file_lock.hpp"
+#include "runtime/image/image_store.hpp"
+#include "runtime/image/layer_record.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stack {
+
+struct StagedLayer {
+    LayerRecord record;
+    bool staged = false;  ///< false: the store has it already
+};
+
+struct StagedImage {
+    std::string full_name;            ///< ImageReference::full(), no digest
+    Descriptor manifest;              ///< its blob is staged or in the store
+    std::vector<std::string> blobs;   ///< digests of the staged blobs
+    std::vector<StagedLayer> layers;  ///< bottom first
+};
+
+/// Names inside a staging folder.
+inline constexpr const char* kStagedBlobs = "blobs";  ///< blobs/<hex>
+inline constexpr const char* kStagedLayers =
+    "layers";  ///< layers/<layer id>/, <layer id>.opaque (NUL-separated paths)
+
+class ImportSession {
+  public:
+    /// Creates the store if need be, clears what dead imports left when nobody else is at work, and makes a fresh
+    /// staging folder. While the session lives, nothing is collected. Throws Error.
+    static ImportSession begin(const StorePaths& paths);
+    /// Removes the staging folder.
+    ~ImportSession();
+    ImportSession(ImportSession&&) noexcept;
+    ImportSession& operator=(ImportSession&&) = delete;
+
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+    /// Inherited by the worker's inner process, so that the store stays locked until that is gone, too.
+    [[nodiscard]] int lock_fd() const { return lock_->fd(); }
+
+    /// False when the name already stands for exactly this image. Throws Error; the store is as before then, but
+    /// for blobs and layers that nothing refers to.
+    bool publish(const StagedImage& image);
+
+  private:
+    ImportSession(StorePaths paths, FileLock lock, std::string folder);
+    void mark_opaque_folders(const StagedLayer& layer) const;
+    void move_blob(const std::string& digest) const;
+    void move_layer(const StagedLayer& layer) const;
+
+    StorePaths paths_;
+    std::optional<FileLock> lock_;
+    std::string folder_;  ///< empty: moved from
+};
+
+}  // namespace stack

@@ -1,0 +1,121 @@
+#include "runtime/image/worker_events.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "runtime/image/json_fields.hpp"
+#include "runtime/image/reference.hpp"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace stack::image {
+
+using nlohmann::json;
+
+void EventWriter::write(const json& event) {
+    // Names in archives need not be UTF-8; an event always is.
+    const std::string line = event.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+    const std::lock_guard lock{mutex_};
+    write_all(fd_, line, "the event stream");
+}
+
+void EventWriter::progress(const std::string& phase, std::uint64_t done, std::uint64_t total) {
+    constexpr std::chrono::milliseconds kInterval{100};
+    const auto now = std::chrono::steady_clock::now();
+    {
+        const std::lock_guard lock{mutex_};
+        if (now - last_progress_ < kInterval) return;
+        last_progress_ = now;
+    }
+    write({{"event", "progress"}, {"phase", phase}, {"done", done}, {"total", total}});
+}
+
+void EventWriter::warning(const std::string& sentence) {
+    write({{"event", "warning"}, {"message", sentence}});
+}
+
+void EventWriter::error(const Error& error) {
+    json event = {{"event", "error"}, {"kind", kind_name(error.kind())}, {"message", error.message()}};
+    if (const auto context = error.context(); !context.empty()) event["context"] = context;
+    if (!error.hint().empty()) event["hint"] = error.hint();
+    write(event);
+}
+
+Error error_of_event(const json& event) {
+    Error error{kind_from_name(json_fields::string(event, "kind")), json_fields::string(event, "message")};
+    const std::vector<std::string> context = json_fields::strings(event, "context");
+    for (auto it = context.rbegin(); it != context.rend(); ++it) error.add_context(*it);
+    if (std::string hint = json_fields::string(event, "hint"); !hint.empty())
+        error.with_hint(std::move(hint));
+    return error;
+}
+
+json staged_event(const StagedImage& image) {
+    json layers = json::array();
+    for (const StagedLayer& layer : image.layers) {
+        layers.push_back({{"chain_id", layer.record.chain_id},
+                          {"diff_id", layer.record.diff_id},
+                          {"size", layer.record.size},
+                          {"disk_bytes", layer.record.disk_bytes},
+                          {"staged", layer.staged}});
+    }
+    const Descriptor& manifest = image.manifest;
+    return {{"event", "staged"},
+            {"manifest",
+             {{"mediaType", manifest.media_type},
+              {"digest", manifest.digest},
+              {"size", manifest.size},
+              {"architecture", manifest.platform.architecture},
+              {"os", manifest.platform.os},
+              {"variant", manifest.platform.variant}}},
+            {"blobs", image.blobs},
+            {"layers", std::move(layers)}};
+}
+
+namespace {
+
+std::uint64_t count_of(const json& object, std::string_view key) {
+    const std::int64_t value = json_fields::integer(object, key);
+    if (value < 0) throw Error{ErrorKind::internal, "the image worker answered with a negative size"};
+    return static_cast<std::uint64_t>(value);
+}
+
+std::string digest_of(const json& object, std::string_view key) {
+    std::string digest = json_fields::string(object, key);
+    static_cast<void>(digest_hex(digest));
+    return digest;
+}
+
+}  // namespace
+
+StagedImage staged_image_of(const json& event, const std::string& full_name) {
+    StagedImage image;
+    image.full_name = full_name;
+    const json* manifest = json_fields::object(event, "manifest");
+    const json* layers = json_fields::array(event, "layers", kMaxLayers);
+    if (manifest == nullptr || layers == nullptr)
+        throw Error{ErrorKind::internal, "the image worker answered without an image"};
+    image.manifest.media_type = json_fields::string(*manifest, "mediaType");
+    image.manifest.digest = digest_of(*manifest, "digest");
+    image.manifest.size = count_of(*manifest, "size");
+    image.manifest.platform = {json_fields::string(*manifest, "architecture"),
+                               json_fields::string(*manifest, "os"),
+                               json_fields::string(*manifest, "variant")};
+    image.blobs = json_fields::strings(event, "blobs");
+    for (const std::string& digest : image.blobs) static_cast<void>(digest_hex(digest));
+    for (const json& item : *layers) {
+        if (!item.is_object())
+            throw Error{ErrorKind::internal, "the image worker answered with a broken layer"};
+        StagedLayer layer;
+        layer.record.chain_id = digest_of(item, "chain_id");
+        layer.record.diff_id = digest_of(item, "diff_id");
+        layer.record.size = count_of(item, "size");
+        layer.record.disk_bytes = count_of(item, "disk_bytes");
+        const json* staged = json_fields::find(item, "staged");
+        layer.staged = staged != nullptr && staged->is_boolean() && staged->get<bool>();
+        image.layers.push_back(std::move(layer));
+    }
+    return image;
+}
+
+}  // namespace stack::image

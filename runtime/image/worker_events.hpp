@@ -1,0 +1,47 @@
+// What the worker tells: one JSON object a line.
+//
+//   {"event":"progress","phase":"unpack","done":N,"total":N}       total 0: unknown; at most about ten a second
+//   {"event":"warning","message":"…"}
+//   {"event":"result","reference":"redis:7","digest":"sha256:…","id":"sha256:…","size":N,"layers":N,"changed":true}
+//   {"event":"error","kind":"invalid-input","message":"…","context":["…"],"hint":"…"}
+//
+// Between its two halves also {"event":"staged",…}: what the sandboxed half has prepared.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/image/store_writer.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace stack::image {
+
+/// Writes events; callable from several threads.
+class EventWriter {
+  public:
+    explicit EventWriter(int fd) : fd_{fd} {}
+    void progress(const std::string& phase, std::uint64_t done, std::uint64_t total);
+    void warning(const std::string& sentence);
+    void error(const Error& error);
+    void write(const nlohmann::json& event);
+
+  private:
+    int fd_;
+    std::mutex mutex_;
+    std::chrono::steady_clock::time_point last_progress_;
+};
+
+/// The error of an event line, with its context.
+Error error_of_event(const nlohmann::json& event);
+
+nlohmann::json staged_event(const StagedImage& image);
+/// Checked as foreign bytes are: the sandboxed half may have been taken over. Throws Error(internal).
+StagedImage staged_image_of(const nlohmann::json& event, const std::string& full_name);
+
+}  // namespace stack::image
