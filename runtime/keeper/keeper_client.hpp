@@ -66,8 +66,7 @@ class KeeperClient {
   private:
     UniqueFd socket_;
     std::set<std::string, std::less<>> names_;
-    std::size_t max_entries_ = 0;
-    std::vector<ExitRecord> early_;  // exits that came while something else was waited for
+    std::size_t max_entries_ = 0;  // the keeper says it in its greeting
 };
 
 /// How to start a project's keeper.

@@ -1,0 +1,1 @@
+stack_test(unit_keeper unit SOURCES keeper_journal_test.cpp LIBRARIES stack_keeper_client)
