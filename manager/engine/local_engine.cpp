@@ -460,7 +460,7 @@ Task<> LocalEngine::remove_container(ContainerRecord record, bool keep_anonymous
         if (!keep_anonymous_volumes)
             for (const MountRecord& mount : record.mounts)
                 if (mount.anonymous) stack::engine::remove_volume(impl.paths, mount.volume_name);
-        remove_tree(container_directory(impl.paths, record.project, record.id));
+        remove_container_files(impl.paths, record.project, record.id);
         prune_empty_parents(impl.cgroups, cgroup_path(record));
     };
     std::function<void()> job = work;

@@ -340,6 +340,10 @@ void save_network_notes(const Paths& paths, const std::string& project,
     write_file_atomically(paths.project(project) + "/networks.json", document.dump(), Durability::power_loss);
 }
 
+void remove_container_files(const Paths& paths, const std::string& project, const std::string& id) {
+    remove_tree(container_directory(paths, project, id));
+}
+
 void remove_project_files(const Paths& paths, const std::string& project) {
     remove_tree(paths.project(project));
     remove_tree(paths.run(project));

@@ -125,6 +125,8 @@ std::map<std::string, NetworkNote> load_network_notes(const Paths& paths, const 
 void save_network_notes(const Paths& paths, const std::string& project,
                         const std::map<std::string, NetworkNote>& notes);
 
+/// A container's whole directory; missing is fine.
+void remove_container_files(const Paths& paths, const std::string& project, const std::string& id);
 /// The project's data that no longer describes anything; idempotent.
 void remove_project_files(const Paths& paths, const std::string& project);
 
