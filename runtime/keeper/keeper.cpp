@@ -144,14 +144,17 @@ void forget_finished_exits() {
 
 // The last sequence number in an old journal; 0 when there is none.
 std::uint64_t last_sequence_in_journal() {
+    struct stat info {};
+    if (::fstat(keeper.journal, &info) != 0) return 0;
     std::uint64_t last = 0;
-    JournalRecord record;
-    for (off_t at = 0;
-         ::pread(keeper.journal, &record, sizeof record, at) == static_cast<ssize_t>(sizeof record);
-         at += static_cast<off_t>(sizeof record))
+    constexpr off_t kSize = sizeof(JournalRecord);
+    for (off_t at = 0; at + kSize <= info.st_size; at += kSize) {
+        JournalRecord record;
+        if (::pread(keeper.journal, &record, sizeof record, at) != kSize) break;
         if (record.magic == kJournalMagic && record.checksum == journal_checksum(record) &&
             record.sequence > last)
             last = record.sequence;
+    }
     return last;
 }
 
