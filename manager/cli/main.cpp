@@ -6,6 +6,7 @@
 #include "manager/cli/loading.hpp"
 #include "manager/supervisor/supervise.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/protected_exe.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -42,9 +43,9 @@ int run(const Context& context, const Command& command) {
                       command);
 }
 
-/// `stack supervise --root DIR --run-root DIR --project NAME [--verbose]`: written by ensure_supervisor, not by people.
+/// `stack supervise --root DIR --run-root DIR --project NAME --init FILE [--verbose]`: written by ensure_supervisor, not by people.
 int supervise(const std::vector<std::string>& words) {
-    std::string root, run_root, project;
+    std::string root, run_root, project, init;
     bool verbose = false;
     for (std::size_t i = 1; i < words.size(); ++i) {
         const bool has_value = i + 1 < words.size();
@@ -54,6 +55,8 @@ int supervise(const std::vector<std::string>& words) {
             run_root = words[++i];
         else if (words[i] == "--project" && has_value)
             project = words[++i];
+        else if (words[i] == "--init" && has_value)
+            init = words[++i];
         else if (words[i] == "--verbose")
             verbose = true;
         else
@@ -61,7 +64,14 @@ int supervise(const std::vector<std::string>& words) {
                         fmt::format("supervise: unexpected argument '{}'", words[i])};
     }
     if (project.empty()) throw Error{ErrorKind::invalid_input, "supervise: --project is missing"};
-    return supervisor::run_supervisor(engine::find_paths(root, run_root), project, verbose);
+    if (!runs_protected()) {
+        std::vector<std::string> argv{"stack"};
+        argv.insert(argv.end(), words.begin(), words.end());
+        exec_protected(argv);
+    }
+    engine::Paths paths = engine::find_paths(root, run_root);
+    paths.init = init;  // a protected program has no place of its own to look beside
+    return supervisor::run_supervisor(paths, project, verbose);
 }
 
 /// Something is on descriptors 0 to 2, or files opened later would take their place and get our messages.
