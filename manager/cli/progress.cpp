@@ -89,11 +89,11 @@ std::string render_row(const ProgressRow& row, std::size_t resource_width, std::
                     coloured(status, colour_of(row.look), style.colour), "",
                     status_width - std::min(status_width, display_width(status)));
     if (!row.detail.empty()) left += "  " + printable(row.detail);
-    const std::size_t room = style.columns > time.size() + 2 ? style.columns - time.size() - 2 : 0;
+    if (style.columns < time.size() + 4) return cut_to_width(left, style.columns);
+    const std::size_t room = style.columns - time.size() - 2;
     left = cut_to_width(left, room);
-    const std::size_t used = display_width(left);
-    return fmt::format("{}{:{}} {}", left, "", room > used ? room - used : 0,
-                       coloured(time, "34", style.colour));
+    const std::string gap(room - display_width(left) + 1, ' ');
+    return left + gap + coloured(time, "34", style.colour);
 }
 
 // ---- the four ways to show it ----

@@ -2,12 +2,12 @@
 // not the command-line parser. Foreign bytes are handled by the worker alone (stack-image).
 #pragma once
 
+#include "runtime/image/image_store.hpp"
+
 #include <functional>
 #include <iosfwd>
 #include <string>
 #include <vector>
-
-#include "runtime/image/image_store.hpp"
 
 namespace stack::cli {
 
@@ -39,9 +39,10 @@ int run_image_list(const ImageListArgs& args, std::ostream& out);
 
 int run_image_inspect(const std::string& data_root, const std::vector<std::string>& names, std::ostream& out);
 
-/// `in_use` comes from the container records, read after the store's lock is held by the caller.
+/// `in_use` reads the container records; it is called while the store is locked. `force`: a name that is not there is
+/// no error, and an image with several names goes by its id. All names are tried; the first failure is thrown at the end.
 int run_image_remove(const std::string& data_root, const std::vector<std::string>& names, bool force,
-                     const ImagesInUse& in_use, std::ostream& out);
+                     const FindImagesInUse& in_use, std::ostream& out);
 int run_image_tag(const std::string& data_root, const std::string& name, const std::string& new_reference);
 
 }  // namespace stack::cli
