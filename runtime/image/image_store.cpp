@@ -297,7 +297,7 @@ FileLock ImageStore::hold() const {
     return FileLock::acquire(paths_.index_lock, true);
 }
 
-ImageRemoval ImageStore::remove(std::string_view name, const ImagesInUse& in_use, bool force) const {
+ImageRemoval ImageStore::remove(std::string_view name, const FindImagesInUse& in_use, bool force) const {
     if (!path_exists(paths_.images))
         throw Error{ErrorKind::not_found, fmt::format("image '{}' is not in the store", name)};
     const FileLock index_lock = FileLock::acquire(paths_.index_lock);
@@ -311,7 +311,8 @@ ImageRemoval ImageStore::remove(std::string_view name, const ImagesInUse& in_use
     }
     const std::string digest = matches.entries.front()->digest;
     const bool last = entries_with_digest(index, digest).size() == matches.entries.size();
-    if (const auto user = in_use.find(digest); last && user != in_use.end()) {
+    const ImagesInUse users = last && in_use ? in_use() : ImagesInUse{};
+    if (const auto user = users.find(digest); user != users.end()) {
         throw Error{ErrorKind::conflict,
                     fmt::format("image '{}' is used by container {}", name, user->second)}
             .with_hint("remove the container first, e.g. with `stack down`");

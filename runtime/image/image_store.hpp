@@ -27,6 +27,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -67,6 +68,8 @@ struct ImageSummary {
 
 /// Who uses an image: manifest digest -> the container's name to be shown.
 using ImagesInUse = std::map<std::string, std::string>;
+/// Asked while the store is locked, so that no container record can appear between the answer and the removal.
+using FindImagesInUse = std::function<ImagesInUse()>;
 
 struct ImageRemoval {
     std::vector<std::string> untagged;  ///< familiar references
@@ -93,7 +96,7 @@ class ImageStore {
 
     /// Takes the name away; with its last name goes the image. An id removes all its names (with `force` when
     /// it has several). Throws Error(not_found), Error(conflict) naming the container that uses it.
-    ImageRemoval remove(std::string_view name, const ImagesInUse& in_use, bool force = false) const;
+    ImageRemoval remove(std::string_view name, const FindImagesInUse& in_use, bool force = false) const;
     /// Gives the image one more name; the name is taken from another image that had it.
     void tag(std::string_view name, std::string_view new_reference) const;
 
