@@ -1,5 +1,9 @@
 # The runtime proper: from a ContainerSpec to a running process.
-add_library(stack_runtime STATIC
-  ${CMAKE_CURRENT_SOURCE_DIR}/launcher.cpp)
-target_link_libraries(stack_runtime PUBLIC stack_base PRIVATE dep_seccomp dep_cap dep_json)
+set(STACK_RUNTIME_SOURCES
+  capabilities.cpp child_copy_up.cpp child_mount_point.cpp container_defaults.cpp host_facts.cpp init_child.cpp
+  init_child_identity.cpp init_child_mounts.cpp init_program.cpp init_program_text.cpp launch_error.cpp launcher.cpp
+  mount_options.cpp mount_plan.cpp protected_exe.cpp seccomp_compiler.cpp seccomp_profile.cpp sysctl.cpp user.cpp)
+list(TRANSFORM STACK_RUNTIME_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+add_library(stack_runtime STATIC ${STACK_RUNTIME_SOURCES})
+target_link_libraries(stack_runtime PUBLIC stack_base PRIVATE dep_seccomp)
 include(${CMAKE_CURRENT_LIST_DIR}/cgroup.cmake OPTIONAL)

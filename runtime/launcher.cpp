@@ -1,97 +1,498 @@
 #include "runtime/launcher.hpp"
 
 #include "runtime/base/error.hpp"
-#include "runtime/container_defaults.hpp"
+#include "runtime/init_child.hpp"
+#include "runtime/launch_error.hpp"
 #include "runtime/protected_exe.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
 
 namespace stack {
 
-struct PendingProcess::State {};
+namespace {
+
+constexpr std::uint64_t kCloneClearSighand = 0x100000000ULL;
+constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;
+constexpr std::size_t kScratchSize = 128 * 1024;
+
+std::uint64_t monotonic_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1000000000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// Time stamps that the child writes and the parent reads.
+class SharedTimes {
+  public:
+    SharedTimes() = default;
+    explicit SharedTimes(std::size_t count) : size_{count * sizeof(std::uint64_t)} {
+        void* memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) throw_errno("map memory for step times");
+        times_ = static_cast<std::uint64_t*>(memory);
+    }
+    SharedTimes(SharedTimes&& other) noexcept
+        : times_{std::exchange(other.times_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
+    SharedTimes& operator=(SharedTimes&& other) noexcept {
+        std::swap(times_, other.times_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~SharedTimes() {
+        if (times_) ::munmap(times_, size_);
+    }
+    [[nodiscard]] std::uint64_t* get() const { return times_; }
+
+  private:
+    std::uint64_t* times_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// The child must run none of our signal handlers (Asio's write into our own pipe), be traced by nobody inside the
+// namespaces that it is born into, and be born there: all three are this thread's state around clone3.
+class CloneSurroundings {
+  public:
+    explicit CloneSurroundings(int pid_namespace) {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &old_mask_);
+        was_dumpable_ = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+        if (was_dumpable_) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        if (pid_namespace < 0) return;
+        own_pid_namespace_.reset(::open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC));
+        if (!own_pid_namespace_.valid() || ::setns(pid_namespace, CLONE_NEWPID) != 0) {
+            const int error = errno;
+            restore();
+            throw Error::from_errno(error, "join the pid namespace");
+        }
+    }
+    CloneSurroundings(const CloneSurroundings&) = delete;
+    CloneSurroundings& operator=(const CloneSurroundings&) = delete;
+    ~CloneSurroundings() {
+        if (own_pid_namespace_.valid()) ::setns(own_pid_namespace_.get(), CLONE_NEWPID);
+        restore();
+    }
+
+  private:
+    void restore() {
+        if (was_dumpable_) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+    }
+    sigset_t old_mask_{};
+    bool was_dumpable_ = false;
+    UniqueFd own_pid_namespace_;
+};
+
+// Everything the child reads, in memory that it shares with us copy-on-write.
+struct Preparation {
+    std::vector<int> fds;
+    std::vector<int> keep;
+    std::vector<char*> argv, env;
+    std::vector<char> home, scratch;
+    char* home_entry = nullptr;
+    ChildInput input;
+};
+
+void prepare_vectors(Preparation& child, InitProgram& program) {
+    static char init_name[] = "stack-init";
+    child.argv.push_back(
+        init_name);  // passed only when stack-init runs the command; the path found follows it then
+    for (std::string& argument : program.argv) child.argv.push_back(argument.data());
+    child.argv.push_back(nullptr);
+    for (std::string& entry : program.env) child.env.push_back(entry.data());
+    if (program.home_from_passwd) {
+        child.home.resize(5 + kMaxHome);
+        child.home_entry = child.home.data();
+        child.env.push_back(child.home_entry);
+    }
+    child.env.push_back(nullptr);
+    child.scratch.resize(kScratchSize);
+}
+
+pid_t clone_process(clone_args& arguments) {
+    return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+void write_id_map_in_parent(pid_t pid, const char* file, const std::vector<IdMapping>& mappings) {
+    std::string text;
+    for (const IdMapping& map : mappings)
+        text += fmt::format("{} {} {}\n", map.container_id, map.host_id, map.size);
+    const std::string path = fmt::format("/proc/{}/{}", pid, file);
+    const UniqueFd out{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    if (!out.valid()) throw_errno(fmt::format("open {}", path));
+    write_all(out.get(), text, path);
+}
+
+}  // namespace
+
+struct PendingProcess::State {
+    InitProgram program;
+    ProcessHandle handle;
+    UniqueFd channel;
+    std::optional<UniqueFd> terminal;
+    SharedTimes times;
+    std::uint64_t cloned_at = 0;
+    bool reaped_by_us = true;
+    bool at_gate = false, executing = false, started = false, ended = false;
+
+    ~State() {
+        if (started || ended || !handle.valid()) return;
+        try {
+            handle.signal(SIGKILL);
+        } catch (const Error&) {  // it is our own child: it can only be gone
+        }
+        reap();
+    }
+
+    // The status of a child that has ended or is about to; nullopt when somebody else reaps it.
+    std::optional<int> reap() {
+        ended = true;
+        if (!reaped_by_us) return std::nullopt;
+        siginfo_t info{};
+        while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.pidfd()), &info,
+                        WEXITED | __WALL) != 0)
+            if (errno != EINTR) return std::nullopt;
+        return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    }
+
+    void send(SyncPoint point) const {
+        const auto word = static_cast<std::uint32_t>(point);
+        if (::send(channel.get(), &word, sizeof word, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+            errno != ECONNRESET)
+            throw_errno("talk to the starting process");  // EPIPE: its own message, or its end, tells why
+    }
+
+    [[nodiscard]] bool readable(int timeout_ms) const {
+        pollfd entry{channel.get(), POLLIN, 0};
+        int ready;
+        do {
+            ready = ::poll(&entry, 1, timeout_ms);
+        } while (ready < 0 && errno == EINTR);
+        return ready > 0;
+    }
+
+    // Takes in what has arrived.
+    void pump() {
+        while (!started && !ended && readable(0)) take_message();
+    }
+
+    void take_message() {
+        ReceivedMessage message;
+        try {
+            message = receive_with_fds(channel.get(), sizeof(ChildReport));
+        } catch (const Error& error) {
+            if (error.code() != ECONNRESET)
+                throw;  // it died with a message of ours unread: the same as its end
+        }
+        if (message.bytes.empty()) return end_of_channel();
+        ChildReport report;
+        std::memcpy(&report, message.bytes.data(), std::min(message.bytes.size(), sizeof report));
+        switch (report.kind) {
+            case ChildReport::Kind::at_gate:
+                at_gate = true;
+                if (!message.fds.empty()) terminal = std::move(message.fds.front());
+                return;
+            case ChildReport::Kind::executing:
+                executing = true;
+                return;
+            case ChildReport::Kind::failed:
+                reap();
+                throw error_of_report(program, report);
+        }
+        throw Error{ErrorKind::internal, "unknown report of a starting process"};
+    }
+
+    void end_of_channel() {
+        if (executing) {
+            started = true;
+            return;
+        }
+        const std::optional<int> status = reap();
+        Error error{ErrorKind::failed, "the process ended while it was being set up"};
+        if (status && *status > 128)
+            error = Error{ErrorKind::failed, fmt::format("the process was killed by signal {} "
+                                                         "while it was being set up",
+                                                         *status - 128)};
+        if (status == 128 + SIGKILL) error.with_hint("its memory limit may be too small even for the start");
+        throw error;
+    }
+};
 
 namespace {
-[[noreturn]] void not_yet() {
-    throw Error{ErrorKind::not_supported, "not written yet"};
+
+using State = PendingProcess::State;
+
+struct CloneOptions {
+    int pid_namespace = -1;
+    const LaunchOptions* launch = nullptr;
+};
+
+// Fills the table of descriptors: inputs as the parent has them, the rest empty.
+void prepare_descriptors(Preparation& child, const InitProgram& program,
+                         const std::map<std::string, int>& inputs, int channel) {
+    child.fds.assign(program.slots.size(), -1);
+    child.keep.push_back(channel);
+    for (std::size_t i = 0; i < program.slots.size(); ++i) {
+        const auto input = inputs.find(program.slots[i]);
+        if (input == inputs.end()) continue;
+        child.fds[i] = input->second;
+        if (input->second > 2) child.keep.push_back(input->second);
+    }
+    std::sort(child.keep.begin(), child.keep.end());
+    child.keep.erase(std::unique(child.keep.begin(), child.keep.end()), child.keep.end());
 }
+
+UniqueFd above_standard_streams(UniqueFd fd) {
+    if (fd.get() > 2) return fd;
+    UniqueFd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)};
+    if (!moved.valid()) throw_errno("duplicate descriptor");
+    return moved;
+}
+
+PendingProcess begin(InitProgram program, const std::map<std::string, int>& inputs,
+                     const CloneOptions& options) {
+    auto state = std::make_unique<State>();
+    state->program = std::move(program);
+    state->reaped_by_us = !options.launch->clone_parent;
+    SocketPair channel = make_socket_pair(SOCK_SEQPACKET);
+    state->channel = std::move(channel.a);
+    const UniqueFd child_end = above_standard_streams(std::move(channel.b));
+
+    Preparation child;
+    prepare_descriptors(child, state->program, inputs, child_end.get());
+    prepare_vectors(child, state->program);
+    if (options.launch->record_times) state->times = SharedTimes{state->program.steps.size() + 1};
+    child.input = ChildInput{&state->program,      child.fds.data(),
+                             child_end.get(),      child.keep.data(),
+                             child.keep.size(),    child.argv.data(),
+                             child.env.data(),     child.home_entry ? &child.home_entry : nullptr,
+                             child.scratch.data(), child.scratch.size(),
+                             state->times.get()};
+
+    int pidfd = -1;
+    clone_args arguments{};
+    arguments.flags = state->program.clone_flags | CLONE_PIDFD | kCloneClearSighand;
+    arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+    arguments.exit_signal = options.launch->clone_parent ? 0 : SIGCHLD;
+    if (options.launch->clone_parent) arguments.flags |= CLONE_PARENT;
+    if (options.launch->cgroup.clone_into >= 0) {
+        arguments.flags |= kCloneIntoCgroup;
+        arguments.cgroup = static_cast<std::uint64_t>(options.launch->cgroup.clone_into);
+    }
+    pid_t pid;
+    int error;
+    {
+        const CloneSurroundings surroundings{options.pid_namespace};
+        state->cloned_at = monotonic_now();
+        pid = clone_process(arguments);
+        if (pid == 0) run_init_program(child.input);
+        error = errno;
+    }
+    if (pid < 0) {
+        Error failure = Error::from_errno(error, "create a process in new namespaces");
+        if (error == EPERM)
+            failure.with_hint("making containers needs root, or a user namespace of one's own");
+        if (error == ENOSPC || error == EUSERS)
+            failure.with_hint("the number of namespaces is limited by /proc/sys/user/max_*_namespaces");
+        throw failure;
+    }
+    state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
+    if (!state->program.uid_mappings.empty() && (state->program.clone_flags & CLONE_NEWUSER) != 0) {
+        write_id_map_in_parent(pid, "uid_map", state->program.uid_mappings);
+        write_id_map_in_parent(pid, "gid_map", state->program.gid_mappings);
+        state->send(SyncPoint::id_maps);
+    }
+    return PendingProcess{std::move(state)};
+}
+
+// What the slots of a shape stand for, here.
+struct Inputs {
+    LaunchShape shape;
+    std::map<std::string, int> fds;
+    UniqueFd init;
+
+    void add_streams(const LaunchFds& given) {
+        const auto add = [&](bool& present, const char* name, int fd) {
+            present = fd >= 0;
+            if (present) fds[name] = fd;
+        };
+        add(shape.in, "stdin", given.in);
+        add(shape.out, "stdout", given.out);
+        add(shape.err, "stderr", given.err);
+        add(shape.network, "network", given.network_namespace);
+    }
+    void add_cgroups(const CgroupPlacement& placement) {
+        shape.procs_files = placement.procs_files.size();
+        for (std::size_t i = 0; i < placement.procs_files.size(); ++i)
+            fds[fmt::format("procs{}", i)] = placement.procs_files[i];
+    }
+    void add_init(const std::string& path) {
+        init = protected_program(path);
+        shape.init = true;
+        fds["init"] = init.get();
+    }
+    void add_named(const std::string& slot, int fd) {
+        shape.named.push_back(slot.substr(3));
+        fds[slot] = fd;
+    }
+};
+
+int named_descriptor(const LaunchFds& fds, const std::string& path) {
+    const auto entry = fds.named.find(path.substr(3));
+    if (entry == fds.named.end())
+        throw Error{ErrorKind::internal,
+                    fmt::format("the spec refers to descriptor \"{}\", which is not given", path)};
+    return entry->second;
+}
+
+constexpr std::pair<const char*, int> kJoinable[] = {
+    {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},        {"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC},
+    {"uts", CLONE_NEWUTS},   {"cgroup", CLONE_NEWCGROUP}, {"pid", CLONE_NEWPID}};
+
+// Which namespaces a process has that we have not.
+int foreign_namespaces(pid_t pid) {
+    int flags = 0;
+    for (const auto& [name, flag] : kJoinable) {
+        struct stat own {
+        }, other{};
+        if (::stat(fmt::format("/proc/self/ns/{}", name).c_str(), &own) != 0) continue;
+        const std::string path = fmt::format("/proc/{}/ns/{}", pid, name);
+        if (::stat(path.c_str(), &other) != 0) throw_errno(fmt::format("look at {}", path));
+        if (own.st_dev != other.st_dev || own.st_ino != other.st_ino) flags |= flag;
+    }
+    return flags;
+}
+
 }  // namespace
 
 PendingProcess::PendingProcess(std::unique_ptr<State> state) : state_{std::move(state)} {}
 PendingProcess::PendingProcess(PendingProcess&&) noexcept = default;
 PendingProcess& PendingProcess::operator=(PendingProcess&&) noexcept = default;
 PendingProcess::~PendingProcess() = default;
+
 pid_t PendingProcess::pid() const {
-    not_yet();
+    return state_->handle.pid();
 }
 const ProcessHandle& PendingProcess::handle() const {
-    not_yet();
+    return state_->handle;
 }
 int PendingProcess::wait_fd() const {
-    not_yet();
+    return state_->channel.get();
 }
+
 bool PendingProcess::at_gate() {
-    not_yet();
+    if (!state_->at_gate) state_->pump();
+    return state_->at_gate;
 }
+
 std::optional<UniqueFd> PendingProcess::take_terminal() {
-    not_yet();
+    return std::exchange(state_->terminal, std::nullopt);
 }
+
 void PendingProcess::release() {
-    not_yet();
+    if (!state_->at_gate)
+        throw Error{ErrorKind::internal, "a process was released before it had reached the gate"};
+    state_->send(SyncPoint::gate);
 }
+
 bool PendingProcess::started() {
-    not_yet();
+    state_->pump();
+    return state_->started;
 }
+
 void PendingProcess::wait_for_gate() {
-    not_yet();
+    while (!at_gate()) static_cast<void>(state_->readable(-1));
 }
+
 void PendingProcess::wait_until_started() {
-    not_yet();
+    wait_for_gate();
+    release();
+    while (!started()) static_cast<void>(state_->readable(-1));
 }
+
 std::vector<PendingProcess::StepTime> PendingProcess::step_times() const {
-    not_yet();
+    std::vector<StepTime> result;
+    const std::uint64_t* times = state_->times.get();
+    if (!times) return result;
+    std::uint64_t last = state_->cloned_at;
+    for (std::size_t i = 0; i <= state_->program.steps.size() && times[i] != 0; ++i) {
+        const std::string name = i == 0 ? "clone" : step_text(state_->program, state_->program.steps[i - 1]);
+        result.push_back({name, std::chrono::nanoseconds{times[i] - last}});
+        last = times[i];
+    }
+    return result;
 }
-PendingProcess begin_launch(const ContainerSpec&, const LaunchFds&, const LaunchOptions&, const HostFacts&) {
-    not_yet();
+
+PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, const LaunchOptions& options,
+                            const HostFacts& facts) {
+    Inputs inputs;
+    inputs.add_streams(fds);
+    inputs.add_cgroups(options.cgroup);
+    if (spec.init) inputs.add_init(options.init_path);
+    CloneOptions clone{-1, &options};
+    UniqueFd pid_namespace;
+    for (const NamespaceSpec& entry : spec.namespaces) {
+        if (entry.path.empty() || (entry.kind == NamespaceKind::network && inputs.shape.network)) continue;
+        const bool given = entry.path.starts_with("fd:");
+        if (given && entry.kind != NamespaceKind::pid)
+            inputs.add_named(entry.path, named_descriptor(fds, entry.path));
+        if (entry.kind != NamespaceKind::pid) continue;
+        if (!given) {
+            pid_namespace.reset(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
+            if (!pid_namespace.valid()) throw_errno(fmt::format("open {}", entry.path));
+        }
+        clone.pid_namespace = given ? named_descriptor(fds, entry.path) : pid_namespace.get();
+        inputs.shape.joined_pid_namespace = true;
+    }
+    return begin(build_init_program(spec, facts, inputs.shape), inputs.fds, clone);
 }
-PendingProcess begin_exec(const ExecTarget&, const ProcessSpec&, const LaunchFds&, const LaunchOptions&,
-                          const HostFacts&) {
-    not_yet();
-}
-int exec_failure_exit_code(const Error&) {
-    return 125;
-}
-HostFacts probe_host_facts() {
-    not_yet();
-}
-std::vector<std::string> default_capabilities() {
-    not_yet();
-}
-std::vector<std::string> default_masked_paths() {
-    not_yet();
-}
-std::vector<std::string> default_readonly_paths() {
-    not_yet();
-}
-std::vector<NamespaceSpec> default_namespaces() {
-    not_yet();
-}
-std::vector<std::string> resolve_capabilities(const std::vector<std::string>&,
-                                              const std::vector<std::string>&,
-                                              const std::vector<std::string>&, int) {
-    not_yet();
-}
-CapabilitySets capability_sets(const std::vector<std::string>&) {
-    not_yet();
-}
-UniqueFd protected_self_exe() {
-    not_yet();
-}
-UniqueFd protected_program(const std::string&) {
-    not_yet();
-}
-bool runs_protected() {
-    not_yet();
-}
-void exec_protected(const std::vector<std::string>&) {
-    not_yet();
+
+PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, const LaunchFds& fds,
+                          const LaunchOptions& options, const HostFacts& facts) {
+    const auto ended = [] { return Error{ErrorKind::conflict, "the container is not running"}; };
+    if (!target.init || !target.init->alive()) throw ended();
+    Inputs inputs;
+    LaunchFds streams = fds;
+    streams.network_namespace = -1;
+    inputs.add_streams(streams);
+    inputs.add_cgroups(options.cgroup);
+    inputs.add_named("fd:target", target.init->pidfd());
+    int namespaces = 0;
+    try {
+        namespaces = foreign_namespaces(target.init->pid());
+    } catch (const Error&) {
+        if (!target.init->alive()) throw ended();
+        throw;
+    }
+    if (!target.init->alive()) throw ended();  // else what was read may be of a process with a recycled pid
+    const bool own_pid = (namespaces & CLONE_NEWPID) != 0;
+    const CloneOptions clone{own_pid ? target.init->pidfd() : -1, &options};
+    InitProgram program =
+        build_exec_program(process, target.seccomp, namespaces & ~CLONE_NEWPID, facts, inputs.shape);
+    try {
+        return begin(std::move(program), inputs.fds, clone);
+    } catch (const Error& error) {
+        if (error.code() == ESRCH) throw ended();
+        throw;
+    }
 }
 
 }  // namespace stack

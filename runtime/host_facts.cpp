@@ -1,0 +1,103 @@
+#include "runtime/host_facts.hpp"
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/child_syscalls.hpp"
+
+#include <errno.h>
+#include <linux/mount.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace stack {
+
+namespace {
+
+std::string read_or_empty(const std::string& path) {
+    try {
+        return read_file_if_exists(path).value_or("");
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+// The old parser of file system parameters takes any string; the one with "lowerdir+" looks the path up at once.
+bool has_layer_append() {
+    const UniqueFd fs{sys::fsopen("overlay")};
+    if (!fs.valid()) return false;
+    errno = 0;
+    return sys::fsconfig(fs.get(), FSCONFIG_SET_STRING, "lowerdir+", "/proc/self/no-such-file") < 0 &&
+           errno == ENOENT;
+}
+
+struct CgroupMounts {
+    bool unified_at_root = false;
+    bool any = false, unified = false;
+    std::vector<std::pair<std::string, std::string>> hierarchies;
+};
+
+CgroupMounts find_cgroup_mounts(const std::string& mountinfo) {
+    constexpr std::string_view kRoot = "/sys/fs/cgroup";
+    CgroupMounts result;
+    for (const std::string& line : split(mountinfo, '\n')) {
+        // 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+        const std::vector<std::string> words = split(line, ' ');
+        const auto dash = std::find(words.begin(), words.end(), "-");
+        if (words.size() < 7 || dash == words.end() || dash + 1 == words.end()) continue;
+        const std::string& type = *(dash + 1);
+        const std::string& point = words[4];
+        if ((type != "cgroup" && type != "cgroup2") || !point.starts_with(kRoot)) continue;
+        result.any = true;
+        result.unified |= type == "cgroup2";
+        if (point == kRoot)
+            result.unified_at_root = type == "cgroup2";
+        else
+            result.hierarchies.emplace_back(point.substr(kRoot.size() + 1), point);
+    }
+    return result;
+}
+
+std::vector<std::string> find_thermal_throttle() {
+    const std::string root = "/sys/devices/system/cpu";
+    std::vector<std::string> found;
+    for (const std::string& name : list_directory(root)) {
+        if (!name.starts_with("cpu") || name.size() < 4 || name[3] < '0' || name[3] > '9') continue;
+        const std::string path = root + "/" + name + "/thermal_throttle";
+        if (path_exists(path)) found.push_back(path);
+    }
+    return found;
+}
+
+}  // namespace
+
+HostFacts probe_host_facts() {
+    HostFacts facts;
+    utsname names{};
+    if (::uname(&names) == 0) facts.kernel_release = names.release;
+    if (const auto last = parse_int(trim(read_or_empty("/proc/sys/kernel/cap_last_cap"))))
+        facts.last_capability = static_cast<int>(std::clamp<long long>(*last, 0, 62));
+    facts.overlay_layer_append = has_layer_append();
+    facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");
+    facts.time_namespaces = path_exists("/proc/self/ns/time");
+    // The initial user namespace maps everything onto itself.
+    const std::vector<std::string> map = split(std::string{trim(read_or_empty("/proc/self/uid_map"))}, ' ');
+    facts.in_user_namespace = map.empty() || map.back() != "4294967295";
+    try {
+        facts.thermal_throttle_directories = find_thermal_throttle();
+    } catch (const Error&) {  // no sysfs here: nothing to mask
+    }
+    CgroupMounts mounts = find_cgroup_mounts(read_or_empty("/proc/self/mountinfo"));
+    facts.cgroup_mode = !mounts.any              ? CgroupMode::none
+                        : mounts.unified_at_root ? CgroupMode::unified
+                        : mounts.unified         ? CgroupMode::hybrid
+                                                 : CgroupMode::legacy;
+    if (facts.cgroup_mode != CgroupMode::unified) facts.cgroup_hierarchies = std::move(mounts.hierarchies);
+    std::sort(facts.cgroup_hierarchies.begin(), facts.cgroup_hierarchies.end());
+    return facts;
+}
+
+}  // namespace stack

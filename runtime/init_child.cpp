@@ -1,0 +1,299 @@
+#include "runtime/init_child.hpp"
+
+#include "runtime/child_runner.hpp"
+#include "runtime/child_syscalls.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <time.h>
+
+#include <algorithm>
+#include <variant>
+
+namespace stack {
+
+namespace {
+
+int result_of(long value) noexcept {
+    return value < 0 ? errno : 0;
+}
+
+int write_once(int file, const char* text, std::size_t size) noexcept {
+    ssize_t done;
+    do {
+        done = ::write(file, text, size);
+    } while (done < 0 && errno == EINTR);
+    return done < 0 ? errno : 0;
+}
+
+// Opens without following any link and without leaving the procfs, writes, closes.
+int write_proc_file(int proc, const char* path, const std::string& value) noexcept {
+    const int file = sys::open_how_at(proc, path, O_WRONLY | O_NOCTTY | O_NOFOLLOW,
+                                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+    if (file < 0) return errno;
+    const int error = write_once(file, value.c_str(), value.size());
+    ::close(file);
+    return error;
+}
+
+}  // namespace
+
+void run_init_program(const ChildInput& input) noexcept {
+    ChildRunner runner{input};
+    runner.run_all();
+}
+
+void ChildRunner::run_all() noexcept {
+    // Nobody in a pid namespace that we may have been born into is to trace us or look at our descriptors.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    ::umask(0);
+    mark_time(0);
+    const std::vector<Step>& steps = in_.program->steps;
+    for (step_ = 0; step_ < steps.size(); ++step_) {
+        const int error =
+            std::visit([this](const auto& action) noexcept { return run(action); }, steps[step_].action);
+        if (error != 0) {
+            send(ChildReport::Kind::failed, step_, error, -1);
+            ::_exit(127);
+        }
+        mark_time(step_ + 1);
+    }
+    ::_exit(127);  // the last step is Execute, which does not return
+}
+
+void ChildRunner::mark_time(std::size_t index) noexcept {
+    if (!in_.times) return;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    in_.times[index] =
+        static_cast<std::uint64_t>(now.tv_sec) * 1000000000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+int ChildRunner::keep(Slot slot, int descriptor) noexcept {
+    if (descriptor < 0) return errno;
+    in_.fds[slot.index] = descriptor;
+    return 0;
+}
+
+void ChildRunner::close(Slot slot) noexcept {
+    if (fd(slot) < 0) return;
+    ::close(fd(slot));
+    in_.fds[slot.index] = -1;
+}
+
+int ChildRunner::fail(int error, FailureDetail detail, std::string_view text, std::size_t extra) noexcept {
+    report_.detail = static_cast<std::uint32_t>(detail);
+    report_.extra = static_cast<std::uint32_t>(extra);
+    report_.text_size = static_cast<std::uint32_t>(std::min(text.size(), ChildReport::kTextSize));
+    ::memcpy(report_.text, text.data(), report_.text_size);
+    return error;
+}
+
+void ChildRunner::send(ChildReport::Kind kind, std::size_t step, int error, int descriptor) noexcept {
+    report_.kind = kind;
+    report_.step = static_cast<std::uint32_t>(step);
+    report_.error = error;
+    iovec part{&report_, offsetof(ChildReport, text) + report_.text_size};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    if (descriptor >= 0) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        ::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    while (::sendmsg(in_.channel, &message, MSG_NOSIGNAL) < 0) {
+        if (errno != EINTR) ::_exit(127);  // nobody is left to hear it
+    }
+}
+
+int ChildRunner::wait_for_parent(SyncPoint point) noexcept {
+    std::uint32_t word = 0;
+    ssize_t got;
+    do {
+        got = ::recv(in_.channel, &word, sizeof word, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) ::_exit(127);  // the parent is gone, and this process has no business without it
+    return got == static_cast<ssize_t>(sizeof word) && word == static_cast<std::uint32_t>(point) ? 0 : EPROTO;
+}
+
+int ChildRunner::run(const step::CloseInherited&) noexcept {
+    unsigned next =
+        3;  // the standard streams stay until they are replaced, so that no other file takes their numbers
+    for (std::size_t i = 0; i < in_.keep_count; ++i) {
+        const auto kept = static_cast<unsigned>(in_.keep[i]);
+        if (sys::close_range(next, kept - 1) < 0) return errno;
+        next = kept + 1;
+    }
+    return result_of(sys::close_range(next, ~0u));
+}
+
+int ChildRunner::run(const step::AwaitParent& step) noexcept {
+    return wait_for_parent(step.point);
+}
+
+int ChildRunner::run(const step::BecomeRoot&) noexcept {
+    if (::syscall(SYS_setresgid, 0, 0, 0) < 0) return errno;
+    return result_of(::syscall(SYS_setresuid, 0, 0, 0));
+}
+
+int ChildRunner::run(const step::EnterCgroup& step) noexcept {
+    const int error = write_once(fd(step.procs_file), "0", 1);
+    close(step.procs_file);
+    return error;
+}
+
+int ChildRunner::run(const step::OpenNamespace& step) noexcept {
+    return keep(step.out, ::open(step.path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+int ChildRunner::run(const step::JoinNamespaces& step) noexcept {
+    return result_of(::setns(fd(step.fd), step.flags));
+}
+int ChildRunner::run(const step::Unshare& step) noexcept {
+    return result_of(::unshare(step.flags));
+}
+int ChildRunner::run(const step::NewSession&) noexcept {
+    return result_of(::setsid());
+}
+
+int ChildRunner::run(const step::NewKeyring&) noexcept {
+    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0) return 0;
+    // A kernel without keyrings has none to leak; a quota that is used up must not stop the container either, as the
+    // filter keeps it from the inherited keyring anyway.
+    return errno == ENOSYS || errno == EDQUOT ? 0 : errno;
+}
+
+int ChildRunner::run(const step::SetHostname& step) noexcept {
+    return result_of(::sethostname(step.name.c_str(), step.name.size()));
+}
+int ChildRunner::run(const step::SetDomainname& step) noexcept {
+    return result_of(::setdomainname(step.name.c_str(), step.name.size()));
+}
+
+int ChildRunner::run(const step::ResetSignals&) noexcept {
+    // The kernel's own layout, all zero: SIG_DFL, no flags, empty mask. libc's sigaction hides its two signals.
+    constexpr std::size_t kKernelSigset = 8;
+    struct KernelAction {
+        unsigned long words[4];
+    } const action{};
+    for (int number = 1; number <= 64; ++number) {
+        if (number != SIGKILL && number != SIGSTOP)
+            ::syscall(SYS_rt_sigaction, number, &action, nullptr, kKernelSigset);
+    }
+    const std::uint64_t none = 0;
+    return result_of(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSigset));
+}
+
+int ChildRunner::run(const step::SetOomScore& step) noexcept {
+    // By number: /proc/self is a link. The procfs is of our own pid namespace, and so is the number.
+    char path[64];
+    const sys::NumberText pid{static_cast<std::uint64_t>(::syscall(SYS_getpid))};
+    ::stpcpy(::stpcpy(path, pid.text), "/oom_score_adj");
+    return write_proc_file(fd(step.proc), path, step.value);
+}
+
+int ChildRunner::run(const step::WriteSysctl& step) noexcept {
+    return write_proc_file(fd(step.proc), step.path.c_str(), step.value);
+}
+
+int ChildRunner::run(const step::OpenTerminal& step) noexcept {
+    // The peer is taken from the master, never by the name /dev/pts/N, which others could have replaced.
+    const int error = keep(step.master, sys::open_how_at(fd(step.pts), "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW,
+                                                         RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
+    if (error != 0) return error;
+    int unlock = 0;
+    if (::ioctl(fd(step.master), TIOCSPTLCK, &unlock) < 0) return errno;
+    if (const int failed =
+            keep(step.peer, ::ioctl(fd(step.master), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)))
+        return failed;
+    if (step.width == 0 && step.height == 0) return 0;
+    winsize size{};
+    size.ws_col = step.width;
+    size.ws_row = step.height;
+    return result_of(::ioctl(fd(step.master), TIOCSWINSZ, &size));
+}
+
+int ChildRunner::run(const step::OpenNull& step) noexcept {
+    const int error =
+        keep(step.out, sys::open_how_at(fd(step.dir), "null", O_RDWR | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW,
+                                        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
+    if (error != 0) return error;
+    struct stat info {};
+    if (::fstat(fd(step.out), &info) < 0) return errno;
+    if (!S_ISCHR(info.st_mode) || info.st_rdev != ::makedev(1, 3))
+        return fail(EINVAL, FailureDetail::wrong_kind);
+    return result_of(::fcntl(fd(step.out), F_SETFL, O_RDWR));
+}
+
+int ChildRunner::run(const step::SetStandardStreams& step) noexcept {
+    const Slot sources[3] = {step.in, step.out, step.err};
+    int moved[3];
+    for (int i = 0; i < 3; ++i) {
+        moved[i] =
+            ::fcntl(fd(sources[i]), F_DUPFD_CLOEXEC, 3);  // above the numbers that are about to be replaced
+        if (moved[i] < 0) return errno;
+    }
+    for (int i = 0; i < 3; ++i) {
+        if (::dup2(moved[i], i) < 0) return errno;
+        ::close(moved[i]);
+    }
+    return 0;
+}
+
+int ChildRunner::run(const step::SetControllingTerminal&) noexcept {
+    return result_of(::ioctl(0, TIOCSCTTY, 0));
+}
+
+int ChildRunner::run(const step::SetUmask& step) noexcept {
+    ::umask(step.mask);
+    return 0;
+}
+
+int ChildRunner::run(const step::SetRlimit& step) noexcept {
+    const rlimit64 limit{step.soft, step.hard};
+    return result_of(::syscall(SYS_prlimit64, 0, step.resource, &limit, nullptr));
+}
+
+int ChildRunner::run(const step::ChangeDirectory& step) noexcept {
+    const int dir = step.create ? open_or_create(fd(step.root), step.path.c_str(), false, false, report_)
+                                : sys::open_in(fd(step.root), step.path.c_str(), O_PATH | O_DIRECTORY);
+    if (dir < 0) return errno;
+    const int error = result_of(::fchdir(dir));
+    ::close(dir);
+    if (error != 0) return error;
+    // A directory outside of our root has no name in it (CVE-2024-21626).
+    if (::syscall(SYS_getcwd, in_.scratch, in_.scratch_size) < 0 || in_.scratch[0] != '/')
+        return fail(EINVAL, FailureDetail::unreachable_directory);
+    return 0;
+}
+
+int ChildRunner::run(const step::Gate& step) noexcept {
+    send(ChildReport::Kind::at_gate, step_, 0, fd(step.terminal));
+    const auto channel = static_cast<unsigned>(in_.channel);
+    const int kept = fd(step.keep);
+    const unsigned low = kept < 0 ? channel : std::min(channel, static_cast<unsigned>(kept));
+    const unsigned high = kept < 0 ? channel : std::max(channel, static_cast<unsigned>(kept));
+    if (sys::close_range(3, low - 1) < 0 || sys::close_range(low + 1, high - 1) < 0 ||
+        sys::close_range(high + 1, ~0u) < 0)
+        return errno;
+    return wait_for_parent(SyncPoint::gate);
+}
+
+}  // namespace stack

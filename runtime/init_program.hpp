@@ -1,0 +1,316 @@
+// The prepared program that a new process carries out between clone and exec, as a plain value.
+//
+// Everything is decided here, in the parent: `build_init_program` is a pure function of what is asked and what the
+// host can do, and returns a flat list of steps with every string, number, filter and argument vector ready. The child
+// (init_child.hpp) only carries it out, one or a few raw system calls a step. Tests read the list as text.
+//
+// Descriptors are named by slots. Input slots hold what the parent opened before the clone; the others are filled
+// by steps (`out`). Objects of the host are opened by path as long as the host's tree is the root; from
+// `EnterRoot` on nothing but the container's own tree can be reached, and every path is resolved from a descriptor.
+#pragma once
+
+#include "runtime/base/error.hpp"
+#include "runtime/container_spec.hpp"
+#include "runtime/host_facts.hpp"
+#include "runtime/user.hpp"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace stack {
+
+/// Index into the child's table of descriptors; negative: none.
+struct Slot {
+    int index = -1;
+    [[nodiscard]] bool valid() const { return index >= 0; }
+    bool operator==(const Slot&) const = default;
+};
+
+/// Where child and parent wait for each other. Legal order: id_maps, gate; each at most once.
+enum class SyncPoint : std::uint32_t {
+    id_maps =
+        1,  ///< the child waits until the parent has written its user namespace's maps: without them it is nobody
+    gate = 2,  ///< the child waits until its pid and descriptors are on record, so that no exec is ever lost
+};
+
+namespace step {
+
+// --- descriptors, namespaces, process --------------------------------------------------------------------------
+struct CloseInherited {};  ///< everything but the input slots and the channel
+struct AwaitParent {
+    SyncPoint point{};
+};
+struct BecomeRoot {};  ///< uid and gid 0 of the new user namespace
+struct EnterCgroup {
+    Slot procs_file;
+};
+struct OpenNamespace {
+    std::string path;
+    Slot out;
+};
+struct JoinNamespaces {
+    Slot fd;        ///< a namespace file, or a pidfd
+    int flags = 0;  ///< CLONE_NEW…
+};
+struct Unshare {
+    int flags = 0;
+};
+struct NewSession {};
+struct NewKeyring {};
+struct SetHostname {
+    std::string name;
+};
+struct SetDomainname {
+    std::string name;
+};
+struct ResetSignals {};  ///< default dispositions
+struct SetOomScore {
+    Slot proc;
+    std::string value;
+};
+struct WriteSysctl {
+    Slot proc;
+    std::string path;  ///< below the procfs
+    std::string value;
+};
+
+// --- mounts ----------------------------------------------------------------------------------------------------
+struct OpenHostPath {  ///< O_PATH
+    std::string path;
+    Slot out;
+};
+/// open_tree(OPEN_TREE_CLONE) of a host path. If it is missing and may be, the slot stays empty, and steps that would
+/// prepare or attach an empty slot do nothing.
+struct CloneHostTree {
+    std::string path;
+    bool recursive = false;
+    bool may_be_missing = false;
+    Slot out;
+};
+struct CloneOpenFile {  ///< the same of what a descriptor refers to, in this process's own mount namespace
+    Slot from;
+    Slot out;
+};
+struct SetMountAttributes {
+    Slot mount;  ///< none: the whole tree at /
+    std::uint64_t set = 0, clear = 0, propagation = 0;
+    bool recursive = false;
+};
+struct FilesystemOption {
+    std::string key;
+    std::optional<std::string> value;  ///< nullopt: a flag
+    bool operator==(const FilesystemOption&) const = default;
+};
+struct MakeFilesystem {  ///< fsopen, fsconfig…, fsmount
+    std::string type, source;
+    std::vector<FilesystemOption> options;
+    std::uint64_t attributes = 0;
+    Slot out;
+};
+/// A directory given to overlayfs: by its path, or by the descriptor in `fd` when the path is too long for fsconfig or has
+/// characters that overlayfs would take as its own.
+struct LayerRef {
+    std::string path;
+    Slot fd;
+};
+struct MakeOverlay {  ///< fsopen("overlay") with one "lowerdir+" per layer
+    std::vector<LayerRef> lower;
+    LayerRef upper, work;
+    bool user_xattr = false;
+    Slot out;
+};
+struct
+    MakeOverlayByMount {  ///< mount(2), for kernels before 6.8: all layers in one string, attached at the work directory
+    std::vector<LayerRef> lower;
+    LayerRef upper, work;
+    bool user_xattr = false;
+    std::string mount_point;
+    Slot out;
+};
+struct EnterRoot {  ///< attach on "/" (unless attached), pivot_root, let go of the host's tree
+    Slot root;
+    bool attach = true;
+};
+struct OpenMountPoint {
+    enum class Kind : std::uint8_t { directory, file, like_source };
+    Slot root;
+    std::string path;  ///< resolved with `root` as /; created where missing
+    Kind kind = Kind::directory;
+    Slot source;            ///< for like_source
+    bool no_links = false;  ///< no component may be a symbolic link (/proc, /sys, /dev)
+    Slot out;
+};
+struct AttachMount {
+    Slot mount;
+    Slot target;        ///< closed afterwards
+    bool keep = false;  ///< the mount's descriptor is used again
+};
+struct MakeDevice {
+    Slot dir;
+    std::string path;  ///< below `dir`, parents created
+    mode_t mode = 0;   ///< type and permissions
+    std::uint32_t major = 0, minor = 0;
+    std::uint32_t uid = 0, gid = 0;
+};
+struct MakeSymlink {
+    Slot dir;
+    std::string name, target;
+};
+struct CheckDevice {  ///< opens `name` in `dir` as O_PATH and checks that it is this device
+    Slot dir;
+    std::string name;
+    std::uint32_t major = 0, minor = 0;
+    Slot out;
+};
+struct MaskPath {  ///< hides a file behind the null device, a directory behind an empty one; missing is fine
+    Slot root;
+    std::string path;
+    Slot null_device, empty_directory;
+};
+struct ProtectPath {  ///< read-only in place, with what is mounted below; missing is fine
+    Slot root;
+    std::string path;
+};
+struct CopyUp {  ///< fills an empty mount with what the image has at its mount point
+    Slot mount;
+    Slot target;
+};
+
+// --- terminal, standard streams --------------------------------------------------------------------------------
+struct OpenOwnRoot {  ///< "/" of the namespace this process has joined
+    Slot out;
+};
+struct OpenDirectory {  ///< below `root` without links, checked to be on this kind of file system (0: any)
+    Slot root;
+    std::string path;
+    std::uint64_t magic = 0;
+    Slot out;
+};
+struct OpenTerminal {  ///< a new pty of this devpts
+    Slot pts;
+    std::uint16_t width = 0, height = 0;
+    Slot master, peer;
+};
+struct OpenNull {
+    Slot dir;
+    Slot out;
+};
+struct SetStandardStreams {
+    Slot in, out, err;
+};
+struct SetControllingTerminal {};
+
+// --- who it runs as --------------------------------------------------------------------------------------------
+struct ResolveUser {
+    Slot root;
+    UserRequest request;
+};
+struct OwnTerminal {};  ///< the terminal belongs to the user
+struct SetUmask {
+    mode_t mask = 022;
+};
+struct SetRlimit {
+    int resource = 0;
+    std::string name;
+    std::uint64_t soft = 0, hard = 0;
+};
+struct ChangeDirectory {
+    Slot root;
+    std::string path;
+    bool create = false;
+};
+struct Gate {  ///< close all but the standard streams and the channel, report, wait
+    Slot terminal;
+    Slot keep;  ///< stack-init
+};
+struct NoNewPrivileges {};
+struct InstallSeccomp {};  ///< `InitProgram::seccomp`
+struct SetBounding {
+    std::uint64_t keep = 0;
+    int last_capability = 40;
+};
+struct SetIds {};  ///< groups, gid, uid; permitted capabilities are kept
+struct SetCapabilities {
+    std::uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+struct Execute {
+    std::vector<std::string> candidates;  ///< paths tried in order, as execvp(3) does
+    Slot init;  ///< run this program with the first usable candidate as its argument
+};
+
+using Action =
+    std::variant<CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare,
+                 NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals, SetOomScore, WriteSysctl,
+                 OpenHostPath, CloneHostTree, CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay,
+                 MakeOverlayByMount, EnterRoot, OpenMountPoint, AttachMount, MakeDevice, MakeSymlink,
+                 CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory, OpenTerminal,
+                 OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
+                 SetRlimit, ChangeDirectory, Gate, NoNewPrivileges, InstallSeccomp, SetBounding, SetIds,
+                 SetCapabilities, Execute>;
+
+}  // namespace step
+
+/// Why a run of steps is done, in the user's words, and who asked for it.
+struct Purpose {
+    std::string text;  ///< `mounting volume "/srv/data" on /var/lib/data`
+    std::optional<SourcePosition> origin;
+    std::string hint;
+};
+
+struct Step {
+    step::Action action;
+    std::size_t purpose = 0;  ///< index into InitProgram::purposes
+};
+
+/// Classic BPF instruction, as linux/filter.h's sock_filter.
+struct BpfInstruction {
+    std::uint16_t code = 0;
+    std::uint8_t jump_true = 0, jump_false = 0;
+    std::uint32_t value = 0;
+    bool operator==(const BpfInstruction&) const = default;
+};
+
+struct InitProgram {
+    std::vector<Step> steps;
+    std::vector<Purpose> purposes;
+    std::vector<std::string> slots;  ///< names, for people
+    std::vector<std::string> argv;
+    std::vector<std::string> env;
+    bool home_from_passwd = false;  ///< HOME is added from the user's passwd entry
+    std::vector<BpfInstruction> seccomp;
+    std::uint64_t clone_flags = 0;  ///< new namespaces
+    std::vector<IdMapping> uid_mappings, gid_mappings;
+};
+
+/// What the parent will have opened: these become the input slots, in this order, named as here.
+struct LaunchShape {
+    bool in = false, out = false, err = false;
+    bool network = false;            ///< a network namespace to join
+    std::vector<std::string> named;  ///< LaunchFds::named that the spec refers to
+    std::size_t procs_files = 0;
+    bool init = false;                  ///< stack-init
+    bool joined_pid_namespace = false;  ///< the parent clones into another pid namespace
+    bool operator==(const LaunchShape&) const = default;
+};
+/// Slot names of the inputs of a shape: "stdin", "network", "fd:NAME", "procs0", "init", …
+std::vector<std::string> input_slots(const LaunchShape& shape);
+
+/// For a container's first process. Throws Error(invalid_input, not_supported) when the spec asks for what can't be.
+InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts, const LaunchShape& shape);
+
+/// For a further process: joins `namespaces` (CLONE_NEW… bits) of the process whose pidfd is input slot "fd:target".
+InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& seccomp, int namespaces,
+                               const HostFacts& facts, const LaunchShape& shape);
+
+/// One line per step, stable: what tests compare.
+std::string program_text(const InitProgram& program);
+/// What a step does, without why: `open tree /srv/data recursively`. The base of failure sentences and step times.
+std::string step_text(const InitProgram& program, const Step& step);
+
+}  // namespace stack

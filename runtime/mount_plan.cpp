@@ -1,0 +1,529 @@
+#include "runtime/mount_plan.hpp"
+
+#include "runtime/base/text.hpp"
+#include "runtime/mount_options.hpp"
+#include "runtime/sysctl.hpp"
+
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace stack {
+
+namespace {
+
+constexpr std::uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+// Files below /proc that resource views (lxcfs) may cover; anything else there would fool those who write to /proc.
+constexpr std::array<std::string_view, 9> kCoverableProcFiles{
+    "/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/slabinfo",
+    "/proc/stat",    "/proc/swaps",     "/proc/uptime",  "/proc/net/dev"};
+
+struct Device {
+    std::string_view name;
+    std::uint32_t major, minor;
+};
+constexpr std::array kDevices{Device{"null", 1, 3},   Device{"zero", 1, 5},    Device{"full", 1, 7},
+                              Device{"random", 1, 8}, Device{"urandom", 1, 9}, Device{"tty", 5, 0}};
+
+struct UserMount {
+    const MountSpec* spec = nullptr;
+    std::string destination;
+    MountOptions options;
+    Slot tree;  // of a bind
+};
+
+class MountPlanner {
+  public:
+    MountPlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+                 const LaunchShape& shape)
+        : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {
+        bind_devices_ = facts.in_user_namespace || has_new(NamespaceKind::user);
+        for (const MountSpec& mount : spec.mounts) read_mount(mount);
+    }
+
+    MountedTree plan() {
+        open_sources();
+        make_proc();
+        make_root();
+        tree_.root = root_;
+        attach_proc();
+        make_dev();
+        make_sys();
+        for (const UserMount& mount : mounts_) attach_user_mount(mount);
+        hide_paths();
+        if (spec_.root.readonly) {
+            b_.purpose("making the root file system read-only");
+            b_.add(step::SetMountAttributes{root_, MOUNT_ATTR_RDONLY, 0, 0, false});
+        }
+        return tree_;
+    }
+
+  private:
+    [[nodiscard]] bool has_new(NamespaceKind kind) const {
+        return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(), [&](const NamespaceSpec& entry) {
+            return entry.kind == kind && entry.path.empty();
+        });
+    }
+    [[nodiscard]] bool has(NamespaceKind kind) const {
+        return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
+                           [&](const NamespaceSpec& entry) { return entry.kind == kind; });
+    }
+
+    // --- reading the spec ---------------------------------------------------------------------------------------
+
+    void read_mount(const MountSpec& mount) {
+        try {
+            UserMount entry;
+            entry.spec = &mount;
+            entry.destination = clean_container_path(mount.destination, "mount point");
+            entry.options = parse_mount_options(mount.type, mount.options);
+            check(entry);
+            if (UserMount* builtin = builtin_for(entry))
+                *builtin = entry;
+            else
+                mounts_.push_back(entry);
+        } catch (Error& error) {
+            if (const auto origin = parse_origin(mount.origin)) error.at(*origin);
+            error.add_context(fmt::format("mounting {}", mount.destination));
+            throw;
+        }
+    }
+
+    static void check(const UserMount& mount) {
+        const std::string& type = mount.spec->type;
+        constexpr std::array<std::string_view, 9> kTypes{"bind",   "tmpfs",  "proc",    "sysfs", "devpts",
+                                                         "mqueue", "cgroup", "cgroup2", "none"};
+        if (!mount.options.bind && std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end())
+            throw Error{ErrorKind::not_supported,
+                        fmt::format("mounts of type \"{}\" are not supported", type)};
+        if (!mount.options.bind && (type == "none" || type == "bind" || type.empty()) &&
+            mount.spec->source.empty())
+            throw Error{ErrorKind::invalid_input, "a bind mount needs a source"};
+        if (mount.options.bind && !mount.spec->source.starts_with('/'))
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("the source of a bind mount must be an absolute path, not \"{}\"",
+                                    mount.spec->source)};
+        if (mount.destination == "/")
+            throw Error{ErrorKind::invalid_input, "nothing can be mounted over the root file system"};
+        const bool in_proc = mount.destination == "/proc" || mount.destination.starts_with("/proc/");
+        const bool is_proc = mount.destination == "/proc" && type == "proc" && !mount.options.bind;
+        const bool coverable = std::find(kCoverableProcFiles.begin(), kCoverableProcFiles.end(),
+                                         mount.destination) != kCoverableProcFiles.end();
+        if (in_proc && !is_proc && !coverable)
+            throw Error{ErrorKind::invalid_input,
+                        "nothing but a procfs can be mounted on /proc, and nothing below it"};
+    }
+
+    // The built-in mount whose options this entry sets; nullptr when it is a mount of its own (and perhaps takes a
+    // built-in one's place).
+    UserMount* builtin_for(const UserMount& mount) {
+        struct Builtin {
+            std::string_view destination;
+            std::array<std::string_view, 2> types;
+            UserMount* entry;
+        };
+        const Builtin builtins[] = {{"/proc", {"proc", ""}, &proc_},
+                                    {"/dev", {"tmpfs", ""}, &dev_},
+                                    {"/dev/pts", {"devpts", ""}, &pts_},
+                                    {"/dev/shm", {"tmpfs", ""}, &shm_},
+                                    {"/dev/mqueue", {"mqueue", ""}, &mqueue_},
+                                    {"/sys", {"sysfs", ""}, &sys_},
+                                    {"/sys/fs/cgroup", {"cgroup", "cgroup2"}, &cgroup_}};
+        for (const Builtin& builtin : builtins) {
+            if (mount.destination != builtin.destination) continue;
+            const bool same = std::find(builtin.types.begin(), builtin.types.end(), mount.spec->type) !=
+                              builtin.types.end();
+            if (same && !mount.options.bind) return builtin.entry;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] bool taken(std::string_view destination) const {
+        return std::any_of(mounts_.begin(), mounts_.end(),
+                           [&](const UserMount& mount) { return mount.destination == destination; });
+    }
+
+    // --- while the host's tree is there -------------------------------------------------------------------------
+
+    void mount_purpose(const UserMount& mount) {
+        const std::string what = mount.options.bind ? fmt::format("volume \"{}\"", mount.spec->source)
+                                                    : fmt::format("a {}", mount.spec->type);
+        b_.purpose(fmt::format("mounting {} on {}", what, mount.destination),
+                   parse_origin(mount.spec->origin),
+                   mount.options.bind ? "create the directory, or use a named volume" : "");
+    }
+
+    void open_sources() {
+        for (std::size_t i = 0; i < mounts_.size(); ++i) {
+            UserMount& mount = mounts_[i];
+            if (!mount.options.bind) continue;
+            mount_purpose(mount);
+            mount.tree = b_.new_slot(fmt::format("mount{}", i));
+            b_.add(step::CloneHostTree{mount.spec->source, mount.options.recursive_bind, false, mount.tree});
+        }
+        if (bind_devices_ && !taken("/dev")) {
+            b_.purpose("opening the devices of /dev");
+            for (const Device& device : kDevices) {
+                device_trees_.push_back(b_.new_slot(fmt::format("dev-{}", device.name)));
+                b_.add(step::CloneHostTree{fmt::format("/dev/{}", device.name), false, false,
+                                           device_trees_.back()});
+            }
+        }
+        open_cgroup_view();
+    }
+
+    void open_cgroup_view() {
+        if (taken("/sys") || taken("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
+        b_.purpose("opening the control groups of /sys/fs/cgroup");
+        if (facts_.cgroup_mode == CgroupMode::unified) {
+            if (has(NamespaceKind::cgroup)) return;  // a cgroup2 mount shows the namespace's own part
+            cgroup_trees_.emplace_back("", b_.new_slot("cgroup"));
+            b_.add(step::CloneHostTree{"/sys/fs/cgroup", true, false, cgroup_trees_.back().second});
+            return;
+        }
+        if (!spec_.cgroups_path.starts_with('/') || spec_.cgroups_path == "/") return;
+        for (const auto& [name, mount_point] : facts_.cgroup_hierarchies) {
+            cgroup_trees_.emplace_back(name, b_.new_slot("cgroup-" + name));
+            b_.add(step::CloneHostTree{mount_point + spec_.cgroups_path, false, true,
+                                       cgroup_trees_.back().second});
+        }
+    }
+
+    // --- /proc, before the root is entered: a user namespace may mount one only where it sees one -----------------
+
+    void make_proc() {
+        b_.purpose("making the container's mounts private");
+        b_.add(step::SetMountAttributes{{}, 0, 0, MS_PRIVATE, true});
+        b_.purpose("mounting /proc");
+        tree_.proc = b_.new_slot("proc");
+        b_.add(
+            step::MakeFilesystem{"proc", "proc", proc_.options.data, kQuiet | proc_.options.set, tree_.proc});
+        for (const auto& [key, value] : spec_.sysctl) {
+            b_.purpose(fmt::format("setting sysctl {} to \"{}\"", key, value));
+            b_.add(step::WriteSysctl{
+                tree_.proc,
+                checked_sysctl_path(key, value, has(NamespaceKind::network) || shape_.network,
+                                    has(NamespaceKind::ipc), has(NamespaceKind::uts)),
+                value});
+        }
+        if (spec_.process.oom_score_adj) {
+            b_.purpose(fmt::format("setting the OOM score adjustment to {}", *spec_.process.oom_score_adj),
+                       std::nullopt, "values below the current one need CAP_SYS_RESOURCE");
+            b_.add(step::SetOomScore{tree_.proc, std::to_string(*spec_.process.oom_score_adj)});
+        }
+    }
+
+    // --- the root -----------------------------------------------------------------------------------------------
+
+    // fsconfig takes 255 characters; `,` ends an option of mount(2), `:` a layer, `\` escapes.
+    static bool is_plain_layer(const std::string& path) {
+        return path.size() <= 255 && path.find_first_of(":,\\") == std::string::npos;
+    }
+
+    step::LayerRef layer(const std::string& path, bool by_descriptor) {
+        step::LayerRef result{path, {}};
+        if (!by_descriptor) return result;
+        result.fd = b_.new_slot(fmt::format("layer{}", layer_slots_++));
+        b_.add(step::OpenHostPath{path, result.fd});
+        return result;
+    }
+
+    void make_overlay() {
+        const RootSpec& root = spec_.root;
+        b_.purpose("mounting the root file system");
+        std::size_t length = 128 + root.upper.size() + root.work.size();
+        for (const std::string& path : root.lower) length += path.size() + 1;
+        const bool fits = facts_.overlay_layer_append || length < 4000;
+        const auto by_descriptor = [&](const std::string& path) { return !fits || !is_plain_layer(path); };
+        std::vector<step::LayerRef> lower;
+        for (const std::string& path : root.lower) lower.push_back(layer(path, by_descriptor(path)));
+        const step::LayerRef upper = layer(root.upper, by_descriptor(root.upper));
+        const step::LayerRef work = layer(root.work, by_descriptor(root.work));
+        if (facts_.overlay_layer_append)
+            b_.add(step::MakeOverlay{std::move(lower), upper, work, bind_devices_, root_});
+        else
+            b_.add(step::MakeOverlayByMount{std::move(lower), upper, work, bind_devices_, root.work, root_});
+        b_.purpose("entering the root file system");
+        b_.add(step::EnterRoot{root_, facts_.overlay_layer_append});
+    }
+
+    void make_root() {
+        root_ = b_.new_slot("root");
+        if (!spec_.root.lower.empty()) {
+            if (spec_.root.upper.empty() || spec_.root.work.empty())
+                throw Error{ErrorKind::invalid_input, "an overlay root needs an upper and a work directory"};
+            make_overlay();
+            return;
+        }
+        if (!spec_.root.path.starts_with('/'))
+            throw Error{ErrorKind::invalid_input,
+                        "the root file system has neither layers nor an absolute path"};
+        b_.purpose("mounting the root file system");
+        b_.add(step::CloneHostTree{spec_.root.path, true, false, root_});
+        b_.purpose("entering the root file system");
+        b_.add(step::EnterRoot{root_, true});
+    }
+
+    // --- what every container has ---------------------------------------------------------------------------------
+
+    void attach(Slot mount, Slot base, std::string path, step::OpenMountPoint::Kind kind, bool no_links,
+                bool keep) {
+        const Slot target = b_.new_slot("at-" + path);
+        b_.add(step::OpenMountPoint{base, std::move(path), kind, mount, no_links, target});
+        b_.add(step::AttachMount{mount, target, keep});
+    }
+
+    void attach_proc() {
+        b_.purpose("mounting /proc", std::nullopt,
+                   "the image's /proc must be a directory or missing, not a link");
+        attach(tree_.proc, root_, "proc", step::OpenMountPoint::Kind::directory, true, true);
+    }
+
+    // A file system below `base` with these defaults unless the spec's entry has options of its own.
+    Slot make_simple(const char* name, Slot base, const char* path, const char* type, const UserMount& entry,
+                     std::uint64_t attributes, std::vector<step::FilesystemOption> defaults, bool no_links,
+                     bool keep) {
+        b_.purpose(
+            fmt::format("mounting {}", name), entry.spec ? parse_origin(entry.spec->origin) : std::nullopt,
+            no_links ? fmt::format("the image's {} must be a directory or missing, not a link", name) : "");
+        const Slot mount = b_.new_slot(path);
+        std::vector<step::FilesystemOption> options = std::move(defaults);
+        for (const step::FilesystemOption& option : entry.options.data) {
+            std::erase_if(options,
+                          [&](const step::FilesystemOption& other) { return other.key == option.key; });
+            options.push_back(option);
+        }
+        b_.add(step::MakeFilesystem{type, type, std::move(options),
+                                    (attributes & ~entry.options.clear) | entry.options.set, mount});
+        attach(mount, base, path, step::OpenMountPoint::Kind::directory, no_links, keep);
+        return mount;
+    }
+
+    void make_dev() {
+        if (taken("/dev")) {  // the host's or a volume: used as it is
+            dev_is_foreign_ = true;
+            return;
+        }
+        tree_.dev =
+            make_simple("/dev", root_, "dev", "tmpfs", dev_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
+                        {{"mode", "755"}, {"size", "65536k"}}, true, true);
+        b_.purpose("filling /dev");
+        for (std::size_t i = 0; i < kDevices.size(); ++i) add_default_device(i);
+        for (const auto& [name, target] :
+             {std::pair{"fd", "/proc/self/fd"}, std::pair{"stdin", "/proc/self/fd/0"},
+              std::pair{"stdout", "/proc/self/fd/1"}, std::pair{"stderr", "/proc/self/fd/2"},
+              std::pair{"ptmx", "pts/ptmx"}})
+            b_.add(step::MakeSymlink{tree_.dev, name, target});
+        if (!taken("/dev/pts"))
+            tree_.pts = make_simple(
+                "/dev/pts", tree_.dev, "pts", "devpts", pts_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                {{"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}, true,
+                true);
+        if (!taken("/dev/shm"))
+            make_simple("/dev/shm", tree_.dev, "shm", "tmpfs", shm_, kQuiet,
+                        {{"mode", "1777"}, {"size", "65536k"}}, true, false);
+        if (!taken("/dev/mqueue"))
+            make_simple("/dev/mqueue", tree_.dev, "mqueue", "mqueue", mqueue_, kQuiet, {}, true, false);
+        for (const DeviceSpec& device : spec_.devices) add_device(device);
+    }
+
+    void add_default_device(std::size_t index) {
+        const Device& device = kDevices[index];
+        const std::string name{device.name};
+        if (bind_devices_) {
+            attach(device_trees_[index], tree_.dev, name, step::OpenMountPoint::Kind::file, true, false);
+        } else {
+            b_.add(step::MakeDevice{tree_.dev, name, S_IFCHR | 0666, device.major, device.minor, 0, 0});
+        }
+    }
+
+    void add_device(const DeviceSpec& device) {
+        const std::string path = clean_container_path(device.path, "device");
+        const std::string name = path.substr(path.starts_with("/dev/") ? 5 : 1);
+        if (path.starts_with("/dev/") && std::any_of(kDevices.begin(), kDevices.end(),
+                                                     [&](const Device& known) { return known.name == name; }))
+            return;
+        if (bind_devices_)
+            throw Error{ErrorKind::not_supported,
+                        fmt::format("device {} can't be made in a user namespace", path)};
+        b_.purpose(fmt::format("making device {}", path));
+        const mode_t type = device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
+        b_.add(step::MakeDevice{path.starts_with("/dev/") ? tree_.dev : root_, name,
+                                type | (device.mode & 07777), static_cast<std::uint32_t>(device.major),
+                                static_cast<std::uint32_t>(device.minor), device.uid, device.gid});
+    }
+
+    void make_sys() {
+        if (taken("/sys")) return;
+        make_simple("/sys", root_, "sys", "sysfs", sys_, kQuiet | MOUNT_ATTR_RDONLY, {}, true, false);
+        if (taken("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
+        const char* path = "sys/fs/cgroup";
+        if (facts_.cgroup_mode == CgroupMode::unified && cgroup_trees_.empty()) {
+            make_simple("/sys/fs/cgroup", root_, path, "cgroup2", UserMount{}, kQuiet | MOUNT_ATTR_RDONLY, {},
+                        true, false);
+            return;
+        }
+        if (facts_.cgroup_mode == CgroupMode::unified) {
+            b_.purpose("mounting /sys/fs/cgroup");
+            const Slot tree = cgroup_trees_.front().second;
+            b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
+            attach(tree, root_, path, step::OpenMountPoint::Kind::directory, true, false);
+            return;
+        }
+        // v1: a read-only view of this container's groups. release_agent (CVE-2022-0492) is out of reach: it lies in the
+        // root of a hierarchy, and nothing here can be written.
+        const Slot base = make_simple("/sys/fs/cgroup", root_, path, "tmpfs", UserMount{}, kQuiet,
+                                      {{"mode", "755"}, {"size", "64k"}}, true, true);
+        for (const auto& [name, tree] : cgroup_trees_) {
+            b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
+            attach(tree, base, name, step::OpenMountPoint::Kind::like_source, true, false);
+            if (name.find(',') == std::string::npos) continue;
+            for (const std::string& controller : split(name, ','))
+                b_.add(step::MakeSymlink{base, controller, name});
+        }
+        b_.add(step::SetMountAttributes{base, MOUNT_ATTR_RDONLY, 0, 0, false});
+    }
+
+    // --- the spec's mounts ----------------------------------------------------------------------------------------
+
+    void attach_user_mount(const UserMount& mount) {
+        mount_purpose(mount);
+        const MountOptions& options = mount.options;
+        Slot tree = mount.tree;
+        if (!options.bind) {
+            tree = b_.new_slot(mount.destination);
+            std::vector<step::FilesystemOption> data = options.data;
+            const std::string& type = mount.spec->type;
+            const bool cgroup = type == "cgroup" || type == "cgroup2";
+            b_.add(step::MakeFilesystem{
+                cgroup ? "cgroup2" : type, mount.spec->source.empty() ? type : mount.spec->source,
+                std::move(data), options.set | (cgroup ? MOUNT_ATTR_RDONLY : 0u), tree});
+        }
+        const Slot target = b_.new_slot("at-" + mount.destination);
+        const std::string path = mount.destination.substr(1);
+        const bool special = path == "dev" || path == "sys";
+        b_.add(step::OpenMountPoint{root_, path, step::OpenMountPoint::Kind::like_source, tree, special,
+                                    target});
+        if (options.copy_up) b_.add(step::CopyUp{tree, target});
+        if (options.bind) add_bind_attributes(options, tree);
+        b_.add(step::AttachMount{tree, target, false});
+    }
+
+    void add_bind_attributes(const MountOptions& options, Slot tree) {
+        const std::uint64_t propagation =
+            options.propagation == 0 ? std::uint64_t{MS_PRIVATE} : options.propagation;
+        const bool all = options.propagation == 0 || options.recursive_propagation;
+        b_.add(step::SetMountAttributes{tree, options.recursive_set, options.recursive_clear,
+                                        all ? propagation : 0, true});
+        const std::uint64_t own = all ? 0 : propagation;
+        if (options.set != 0 || options.clear != 0 || own != 0)
+            b_.add(step::SetMountAttributes{tree, options.set, options.clear, own, false});
+    }
+
+    // --- masks ----------------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::vector<std::string> expanded(const std::vector<std::string>& paths) const {
+        constexpr std::string_view kThermal = "/sys/devices/system/cpu/cpu*/thermal_throttle";
+        std::vector<std::string> result;
+        for (const std::string& path : paths) {
+            if (path == kThermal)
+                result.insert(result.end(), facts_.thermal_throttle_directories.begin(),
+                              facts_.thermal_throttle_directories.end());
+            else
+                result.push_back(clean_container_path(path, "masked path"));
+        }
+        return result;
+    }
+    // Below /proc from the procfs itself: no other mount can be in between.
+    [[nodiscard]] std::pair<Slot, std::string> located(const std::string& path) const {
+        if (path.starts_with("/proc/")) return {tree_.proc, path.substr(6)};
+        return {root_, path.substr(1)};
+    }
+
+    void hide_paths() {
+        if (dev_is_foreign_) {
+            b_.purpose("looking into /dev");
+            tree_.dev = b_.new_slot("dev");
+            b_.add(step::OpenDirectory{root_, "dev", 0, tree_.dev});
+        }
+        const std::vector<std::string> masked = expanded(spec_.masked_paths);
+        if (!masked.empty()) {
+            b_.purpose("hiding paths");
+            const Slot null = b_.new_slot("null-device"), empty = b_.new_slot("empty-directory");
+            b_.add(step::CheckDevice{tree_.dev, "null", 1, 3, null});
+            b_.add(step::MakeFilesystem{"tmpfs",
+                                        "tmpfs",
+                                        {{"size", "4k"}, {"nr_inodes", "2"}, {"mode", "755"}},
+                                        kQuiet | MOUNT_ATTR_RDONLY,
+                                        empty});
+            for (const std::string& path : masked) {
+                const auto [base, name] = located(path);
+                b_.purpose(fmt::format("hiding {}", path));
+                b_.add(step::MaskPath{base, name, null, empty});
+            }
+        }
+        for (const std::string& path : expanded(spec_.readonly_paths)) {
+            const auto [base, name] = located(path);
+            b_.purpose(fmt::format("making {} read-only", path));
+            b_.add(step::ProtectPath{base, name});
+        }
+    }
+
+    ProgramBuilder& b_;
+    const ContainerSpec& spec_;
+    const HostFacts& facts_;
+    const LaunchShape& shape_;
+    bool bind_devices_ = false, dev_is_foreign_ = false;
+    UserMount proc_, dev_, pts_, shm_, mqueue_, sys_, cgroup_;  // options for built-in mounts
+    std::vector<UserMount> mounts_;
+    std::vector<Slot> device_trees_;
+    std::vector<std::pair<std::string, Slot>> cgroup_trees_;
+    int layer_slots_ = 0;
+    Slot root_;
+    MountedTree tree_;
+};
+
+}  // namespace
+
+std::string clean_container_path(const std::string& path, const std::string& what) {
+    if (!path.starts_with('/'))
+        throw Error{ErrorKind::invalid_input, fmt::format("{} \"{}\" is not an absolute path", what, path)};
+    if (path.find('\0') != std::string::npos || path.size() >= 4096)
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("{} \"{}\" is not a valid path", what, path.substr(0, 80))};
+    std::string clean;
+    for (const std::string& part : split(path, '/')) {
+        if (part.empty() || part == ".") continue;
+        if (part == "..")
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("{} \"{}\" must not contain \"..\"", what, path)};
+        clean += '/';
+        clean += part;
+    }
+    return clean.empty() ? "/" : clean;
+}
+
+std::optional<SourcePosition> parse_origin(const std::string& origin) {
+    if (origin.empty()) return std::nullopt;
+    SourcePosition position{origin, 0, 0};
+    const std::size_t second = origin.rfind(':');
+    if (second == std::string::npos || second == 0) return position;
+    const std::size_t first = origin.rfind(':', second - 1);
+    const auto column = parse_int(std::string_view{origin}.substr(second + 1));
+    if (first == std::string::npos || !column) return position;
+    const auto line = parse_int(std::string_view{origin}.substr(first + 1, second - first - 1));
+    if (!line) return position;
+    return SourcePosition{origin.substr(0, first), static_cast<int>(*line), static_cast<int>(*column)};
+}
+
+MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+                        const LaunchShape& shape) {
+    return MountPlanner{builder, spec, facts, shape}.plan();
+}
+
+}  // namespace stack

@@ -1,0 +1,31 @@
+// Which mounts a container gets, in which order, as steps. Private to the builders.
+//
+// Order: host objects are opened while the host's tree is still there; the tree is made private; the root is mounted and
+// entered; then /proc, /dev and what is in it, /sys, the cgroup view; then the spec's own mounts in their order; then
+// masks and read-only paths; a read-only root last. What the spec's mounts say about /proc, /dev, /dev/pts, /dev/shm,
+// /dev/mqueue, /sys or /sys/fs/cgroup with the type that belongs there sets options; a bind there takes its place.
+#pragma once
+
+#include "runtime/container_spec.hpp"
+#include "runtime/host_facts.hpp"
+#include "runtime/program_builder.hpp"
+
+#include <string>
+
+namespace stack {
+
+/// What later steps need of the mounted tree.
+struct MountedTree {
+    Slot root, proc, dev, pts;
+};
+
+/// Adds everything from opening sources to the read-only root. Throws Error(invalid_input, not_supported).
+MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+                        const LaunchShape& shape);
+
+/// Cleans a path of the spec: absolute, single slashes, no `.`, no slash at the end. Throws Error(invalid_input) on `..`.
+std::string clean_container_path(const std::string& path, const std::string& what);
+/// `file:line:column` as MountSpec::origin has it.
+std::optional<SourcePosition> parse_origin(const std::string& origin);
+
+}  // namespace stack

@@ -1,0 +1,110 @@
+#include "runtime/protected_exe.hpp"
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/child_syscalls.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace stack {
+
+namespace {
+
+constexpr const char* kSelf = "/proc/self/exe";
+constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+// The file behind a mount of its own that nobody can reach by path and that takes no writes.
+UniqueFd read_only_clone(const std::string& path) {
+    UniqueFd tree{sys::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)};
+    if (!tree.valid()) return {};
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    if (sys::set_mount_attributes(tree.get(), "", AT_EMPTY_PATH, attributes) < 0) return {};
+    return tree;
+}
+
+UniqueFd make_memfd(const char* name) {
+    constexpr unsigned kExecutable = 0x10;  // MFD_EXEC, since 6.3; older kernels allow it anyway
+    UniqueFd memory{::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kExecutable)};
+    if (!memory.valid() && errno == EINVAL)
+        memory.reset(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!memory.valid()) throw_errno("create a file in memory");
+    return memory;
+}
+
+UniqueFd sealed_copy(const std::string& path) {
+    const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file.valid()) throw_errno(fmt::format("open {}", path));
+    UniqueFd memory = make_memfd("stack");
+    for (;;) {
+        const ssize_t done = ::sendfile(memory.get(), file.get(), nullptr, std::size_t{1} << 30);
+        if (done == 0) break;
+        if (done < 0 && errno != EINTR) throw_errno(fmt::format("copy {} into memory", path));
+    }
+    if (::fchmod(memory.get(), 0555) != 0 || ::fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0)
+        throw_errno(fmt::format("seal the copy of {}", path));
+    // Without write permission, so that exec does not see a writer (ETXTBSY).
+    UniqueFd reopened{::open(fmt::format("/proc/self/fd/{}", memory.get()).c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!reopened.valid()) throw_errno(fmt::format("open the copy of {}", path));
+    return reopened;
+}
+
+bool is_listed_mount(std::uint64_t mount_id) {
+    const std::string id = std::to_string(mount_id) + " ";
+    for (const std::string& line : split(read_file("/proc/self/mountinfo"), '\n'))
+        if (line.starts_with(id)) return true;
+    return false;
+}
+
+}  // namespace
+
+bool runs_protected() {
+    const UniqueFd self{::open(kSelf, O_RDONLY | O_CLOEXEC)};
+    if (!self.valid()) return false;
+    const int seals = ::fcntl(self.get(), F_GET_SEALS);
+    if (seals >= 0) return (seals & F_SEAL_WRITE) != 0;
+    struct statfs filesystem {};
+    struct statx info {};
+    if (::fstatfs(self.get(), &filesystem) != 0 || (filesystem.f_flags & ST_RDONLY) == 0) return false;
+    if (::statx(self.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &info) != 0 ||
+        (info.stx_mask & STATX_MNT_ID) == 0)
+        return false;
+    // A read-only mount of the host does not count: the host may make it writable again.
+    return !is_listed_mount(info.stx_mnt_id);
+}
+
+UniqueFd protected_program(const std::string& path) {
+    if (UniqueFd clone = read_only_clone(path); clone.valid()) return clone;
+    return sealed_copy(path);
+}
+
+UniqueFd protected_self_exe() {
+    if (!runs_protected()) return protected_program(kSelf);
+    UniqueFd self{::open(kSelf, O_PATH | O_CLOEXEC)};
+    if (!self.valid()) throw_errno(fmt::format("open {}", kSelf));
+    return self;
+}
+
+void exec_protected(const std::vector<std::string>& argv) {
+    const UniqueFd program = protected_self_exe();
+    std::vector<char*> pointers;
+    for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
+    pointers.push_back(nullptr);
+    ::syscall(SYS_execveat, program.get(), "", pointers.data(), environ, AT_EMPTY_PATH);
+    throw_errno("execute this program again from a protected copy");
+}
+
+}  // namespace stack

@@ -1,0 +1,182 @@
+// From decisions by name to a classic BPF program (seccomp(2), Documentation/userspace-api/seccomp_filter.rst):
+// architecture, then a binary search over runs of numbers with the same decision, then its return or argument check.
+// Arguments are compared by their low 32 bits where the kernel's own parameter has 32: comparing all 64 would let a
+// caller pass the filter with junk in the high half (CVE-2019-10063).
+#include "runtime/base/error.hpp"
+#include "runtime/seccomp.hpp"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <iterator>
+#include <string_view>
+
+namespace stack {
+
+namespace {
+
+using Code = std::vector<BpfInstruction>;
+
+// Numbers are the same on every architecture since 5.1; these are younger than the name table of libseccomp 2.5.
+struct YoungCall {
+    std::string_view name;
+    int number;
+};
+constexpr YoungCall kYoungCalls[] = {
+    {"cachestat", 451},         {"fchmodat2", 452},         {"map_shadow_stack", 453}, {"futex_wake", 454},
+    {"futex_wait", 455},        {"futex_requeue", 456},     {"statmount", 457},        {"listmount", 458},
+    {"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462},
+    {"setxattrat", 463},        {"getxattrat", 464},        {"listxattrat", 465},      {"removexattrat", 466},
+    {"open_tree_attr", 467}};
+constexpr int kLastKnownCall = 467;
+
+constexpr std::uint32_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr std::uint32_t kTiocsti = 0x5412, kTioclinux = 0x541C;
+constexpr std::uint32_t kArchOffset = offsetof(seccomp_data, arch),
+                        kNumberOffset = offsetof(seccomp_data, nr);
+
+constexpr std::uint32_t low_half_of_argument(std::size_t index) {
+    const std::size_t offset = offsetof(seccomp_data, args) + index * sizeof(std::uint64_t);
+    return static_cast<std::uint32_t>(offset + (std::endian::native == std::endian::big ? 4 : 0));
+}
+
+BpfInstruction load(std::uint32_t offset) {
+    return {BPF_LD | BPF_W | BPF_ABS, 0, 0, offset};
+}
+BpfInstruction jump(std::uint16_t test, std::uint32_t value, std::size_t yes, std::size_t no) {
+    return {static_cast<std::uint16_t>(BPF_JMP | test | BPF_K), static_cast<std::uint8_t>(yes),
+            static_cast<std::uint8_t>(no), value};
+}
+BpfInstruction jump_always(std::size_t distance) {
+    return {BPF_JMP | BPF_JA, 0, 0, static_cast<std::uint32_t>(distance)};
+}
+BpfInstruction return_value(std::uint32_t value) {
+    return {BPF_RET | BPF_K, 0, 0, value};
+}
+BpfInstruction return_allow() {
+    return return_value(SECCOMP_RET_ALLOW);
+}
+BpfInstruction return_errno(int error) {
+    return return_value(SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error));
+}
+
+// Allow unless (or only if) the argument is one of `values`.
+Code argument_is_one_of(std::size_t argument, const std::vector<std::uint32_t>& values, bool allowed) {
+    Code code{load(low_half_of_argument(argument))};
+    for (std::size_t i = 0; i < values.size(); ++i)
+        code.push_back(jump(BPF_JEQ, values[i], values.size() - i, 0));
+    code.push_back(allowed ? return_errno(EPERM) : return_allow());
+    code.push_back(allowed ? return_allow() : return_errno(EPERM));
+    return code;
+}
+Code argument_lacks_bits(std::size_t argument, std::uint32_t bits) {
+    return {load(low_half_of_argument(argument)), jump(BPF_JSET, bits, 1, 0), return_allow(),
+            return_errno(EPERM)};
+}
+
+Code leaf(SyscallDecision decision) {
+    switch (decision) {
+        case SyscallDecision::deny:
+            return {return_errno(EPERM)};
+        case SyscallDecision::absent:
+            return {return_errno(ENOSYS)};
+        case SyscallDecision::allow:
+            return {return_allow()};
+        case SyscallDecision::clone_without_namespaces: {
+#if defined(__s390__)
+            constexpr std::size_t kFlagsArgument = 1;
+#else
+            constexpr std::size_t kFlagsArgument = 0;
+#endif
+            return argument_lacks_bits(kFlagsArgument, kNamespaceFlags);
+        }
+        case SyscallDecision::unshare_without_namespaces:
+            return argument_lacks_bits(0, kNamespaceFlags | CLONE_NEWTIME);
+        case SyscallDecision::usual_personality:
+            return argument_is_one_of(0, {0x0, 0x8, 0x20000, 0x20008, 0xffffffff}, true);
+        case SyscallDecision::ioctl_without_tty_injection:
+            return argument_is_one_of(1, {kTiocsti, kTioclinux}, false);
+        case SyscallDecision::socket_without_vsock:
+            return argument_is_one_of(0, {AF_VSOCK}, false);
+    }
+    return {return_errno(EPERM)};
+}
+
+struct Run {
+    std::uint32_t first = 0;
+    SyscallDecision decision{};
+};
+
+std::vector<Run> runs_of(const std::map<std::string, SyscallDecision>& profile, std::uint32_t arch) {
+    std::vector<SyscallDecision> table(kLastKnownCall + 1, SyscallDecision::deny);
+    for (const auto& [name, decision] : profile) {
+        int number = ::seccomp_syscall_resolve_name_arch(arch, name.c_str());
+        for (const YoungCall& young : kYoungCalls)
+            if (number == __NR_SCMP_ERROR && name == young.name) number = young.number;
+        if (number >= 0 && number <= kLastKnownCall) table[static_cast<std::size_t>(number)] = decision;
+    }
+    table.push_back(SyscallDecision::absent);
+    std::vector<Run> runs;
+    for (std::size_t number = 0; number < table.size(); ++number) {
+        if (runs.empty() || runs.back().decision != table[number])
+            runs.push_back({static_cast<std::uint32_t>(number), table[number]});
+    }
+    return runs;
+}
+
+Code search(std::vector<Run>::const_iterator begin, std::vector<Run>::const_iterator end) {
+    if (std::next(begin) == end) return leaf(begin->decision);
+    const auto middle = begin + (end - begin) / 2;
+    const Code below = search(begin, middle), above = search(middle, end);
+    Code code;
+    if (below.size() <= 255) {
+        code.push_back(jump(BPF_JGE, middle->first, below.size(), 0));
+    } else {  // conditional jumps reach 255 instructions
+        code.push_back(jump(BPF_JGE, middle->first, 0, 1));
+        code.push_back(jump_always(below.size()));
+    }
+    code.insert(code.end(), below.begin(), below.end());
+    code.insert(code.end(), above.begin(), above.end());
+    return code;
+}
+
+std::vector<std::uint32_t> architectures() {
+    const std::uint32_t native = ::seccomp_arch_native();
+    switch (native) {
+        case SCMP_ARCH_X86_64:
+            return {native, SCMP_ARCH_X86};
+        case SCMP_ARCH_AARCH64:
+            return {native, SCMP_ARCH_ARM};
+        default:
+            return {native};
+    }
+}
+
+}  // namespace
+
+std::vector<BpfInstruction> compile_filter(const std::map<std::string, SyscallDecision>& profile) {
+    Code program{load(kArchOffset)};
+    for (const std::uint32_t arch : architectures()) {
+        // x32 calls carry bit 30 in their number and so are beyond the last known one: ENOSYS.
+        const std::vector<Run> runs = runs_of(profile, arch);
+        Code body{load(kNumberOffset)};
+        const Code tree = search(runs.begin(), runs.end());
+        body.insert(body.end(), tree.begin(), tree.end());
+        program.push_back(jump(BPF_JEQ, arch, 1, 0));
+        program.push_back(jump_always(body.size()));
+        program.insert(program.end(), body.begin(), body.end());
+    }
+    program.push_back(return_errno(ENOSYS));
+    if (program.size() > BPF_MAXINSNS) throw Error{ErrorKind::internal, "seccomp filter is too long"};
+    return program;
+}
+
+}  // namespace stack
