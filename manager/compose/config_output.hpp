@@ -10,6 +10,7 @@ namespace stack::compose {
 
 struct ConfigOutputOptions {
     bool all_resources = false;  ///< also networks, volumes, secrets and configs that no service uses
+    bool double_dollars = true;  ///< false for a project that was loaded without interpolation
 };
 
 /// Both end in a newline.

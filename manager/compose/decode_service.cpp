@@ -131,6 +131,7 @@ class ServiceDecoder {
         if (const Node* deploy = DecodeContext::member(map, "deploy"))
             decode_deploy(context_, *deploy, service_);
         imply_dependencies();
+        std::move(tmpfs_.begin(), tmpfs_.end(), std::back_inserter(service_.volumes));
     }
 
   private:
@@ -436,6 +437,7 @@ class ServiceDecoder {
     Service& service_;
     std::vector<EnvFileReference>& env_files_;
     std::vector<std::string> linked_;
+    std::vector<VolumeMount> tmpfs_;
 };
 
 const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDecoder::handlers() {
@@ -468,16 +470,8 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
          [](D& d, const Node& n) { d.service_.extra_hosts = decode_extra_hosts(d.context_, n); }},
         {"networks", [](D& d, const Node& n) { decode_attachments(d.context_, n, d.service_); }},
         {"network_mode", [](D& d, const Node& n) { d.network_mode(n); }},
-        {"volumes",
-         [](D& d, const Node& n) {
-             auto mounts = decode_mounts(d.context_, n);
-             std::move(mounts.begin(), mounts.end(), std::back_inserter(d.service_.volumes));
-         }},
-        {"tmpfs",
-         [](D& d, const Node& n) {
-             auto mounts = decode_tmpfs(d.context_, n);
-             std::move(mounts.begin(), mounts.end(), std::back_inserter(d.service_.volumes));
-         }},
+        {"volumes", [](D& d, const Node& n) { d.service_.volumes = decode_mounts(d.context_, n); }},
+        {"tmpfs", [](D& d, const Node& n) { d.tmpfs_ = decode_tmpfs(d.context_, n); }},
         {"secrets",
          [](D& d, const Node& n) { d.service_.secrets = decode_grants(d.context_, n, "/run/secrets"); }},
         {"configs", [](D& d, const Node& n) { d.service_.configs = decode_grants(d.context_, n, "/"); }},

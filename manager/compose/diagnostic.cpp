@@ -94,6 +94,13 @@ void append_excerpt(std::string& out, const Position& position, const SourceCach
                        std::string(length > 1 ? length - 1 : 0, '~'), s.reset);
 }
 
+// True when the message itself says which service it is about, or it is about none.
+bool names_service(const Diagnostic& d) {
+    return d.service.empty() || d.code == "dependency-cycle" ||
+           d.message.find(fmt::format("\"{}\"", d.service)) != std::string::npos ||
+           d.message.find(fmt::format("services.{}", d.service)) != std::string::npos;
+}
+
 }  // namespace
 
 void SourceCache::add(const std::string& file, std::shared_ptr<const std::string> text) {
@@ -136,7 +143,7 @@ std::string render(const Diagnostic& d, const SourceCache& sources, bool colour)
     if (!d.position.file.empty())
         out += fmt::format("{}{}:{} ", s.strong, sources.display(d.position), s.reset);
     out += fmt::format("{}{}:{} {}", mark, word(d.severity), s.reset, s.strong);
-    if (!d.service.empty()) out += fmt::format("service \"{}\": ", printable(d.service));
+    if (!names_service(d)) out += fmt::format("service \"{}\": ", printable(d.service));
     out += fmt::format("{}{}\n", printable(d.message), s.reset);
     append_excerpt(out, d.position, sources, mark, s);
     for (const RelatedPosition& related : d.related) {

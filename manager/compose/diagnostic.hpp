@@ -1,6 +1,6 @@
 // What is wrong with a compose file, as data, and its one rendering for people:
 //
-//     compose.yaml:14:9: error: service "web": unknown key "imgae"
+//     compose.yaml:14:9: error: unknown key "imgae" in services.web
 //        14 |         imgae: nginx
 //           |         ^~~~~
 //        hint: did you mean "image"?

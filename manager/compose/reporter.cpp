@@ -21,6 +21,13 @@ Diagnostic& Reporter::add(Severity severity, std::string code, std::string messa
     return diagnostics_.emplace_back(std::move(diagnostic));
 }
 
+std::set<std::string> Reporter::services_with_errors() const {
+    std::set<std::string> services;
+    for (const Diagnostic& diagnostic : diagnostics_)
+        if (diagnostic.severity == Severity::error) services.insert(diagnostic.service);
+    return services;
+}
+
 std::vector<Diagnostic> Reporter::take(const std::vector<std::string>& file_order) {
     const auto rank = [&file_order](const Diagnostic& d) {
         return std::find(file_order.begin(), file_order.end(), d.position.file) - file_order.begin();

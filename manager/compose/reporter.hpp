@@ -23,6 +23,7 @@ class Reporter {
         return add(Severity::warning, std::move(code), std::move(message), std::move(position));
     }
     [[nodiscard]] bool failed() const { return failed_; }
+    [[nodiscard]] std::set<std::string> services_with_errors() const;
     /// Sorted by file in the order given (others last), then by place. Leaves the reporter empty.
     std::vector<Diagnostic> take(const std::vector<std::string>& file_order);
 

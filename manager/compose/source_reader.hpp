@@ -1,0 +1,30 @@
+// Reads the text files of a load, each once, and keeps them for source lines in messages.
+#pragma once
+
+#include "manager/compose/diagnostic.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace stack::compose {
+
+class SourceReader {
+  public:
+    SourceReader(std::string base, std::size_t limit) : sources{std::move(base)}, limit_{limit} {}
+
+    using Text = std::shared_ptr<const std::string>;
+    /// The text without a UTF-8 byte order mark; nullptr when there is no such file; else why it can't be read.
+    std::variant<Text, std::string> read(const std::string& path);
+    /// A text that is no file (stdin).
+    Text keep(const std::string& name, std::string text);
+
+    SourceCache sources;
+
+  private:
+    std::size_t limit_;
+    std::map<std::string, Text> texts_;
+};
+
+}  // namespace stack::compose
