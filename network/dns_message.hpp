@@ -116,7 +116,11 @@ struct ParsedResponse {
 };
 std::optional<ParsedResponse> parse_response(std::span<const std::uint8_t> bytes);
 
-/// Length of the question section's end, for cutting a forwarded answer down to header and question.
+/// Where the question section ends; nullopt when malformed.
 std::optional<std::size_t> end_of_questions(std::span<const std::uint8_t> bytes);
+/// Header and question alone with TC set: "ask again over TCP". Empty when malformed.
+std::vector<std::uint8_t> truncated(std::span<const std::uint8_t> message);
+/// True when `response` is one to `query`: id and question agree.
+bool answers(std::span<const std::uint8_t> response, std::span<const std::uint8_t> query);
 
 }  // namespace stack::network::dns

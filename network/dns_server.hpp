@@ -40,10 +40,14 @@ class DnsServer {
     void set_names(const std::string& owner, const std::vector<EndpointSpec>& seats);
     void remove_names(const std::string& owner);
 
+    /// Names that are never asked elsewhere, such as services that are not running yet.
+    void reserve_names(const std::vector<std::string>& names);
+
     /// Ends all tasks and waits for them.
     Task<> stop();
 
   private:
+    friend struct DnsTasks;
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };

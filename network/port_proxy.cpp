@@ -27,7 +27,7 @@ namespace stack::network {
 
 namespace {
 
-constexpr std::chrono::milliseconds kTick{1000};            // expiry of UDP flows
+constexpr std::chrono::milliseconds kTick{1000};  // expiry of UDP flows
 constexpr int kAcceptsPerTurn = 64;
 
 SocketAddress address_of(const PortProxy::Target& target) {
@@ -58,7 +58,9 @@ struct Plane {
     }
 };
 
-bool out_of_resources(int err) { return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM; }
+bool out_of_resources(int err) {
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
 
 class TcpListener : public Pollable {
   public:

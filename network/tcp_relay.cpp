@@ -24,8 +24,12 @@ void set_flag(int socket, int level, int option, int value) {
     static_cast<void>(::setsockopt(socket, level, option, &value, sizeof value));  // comfort, not correctness
 }
 
-bool would_block(int err) { return err == EAGAIN || err == EINTR; }
-bool out_of_descriptors(int err) { return err == EMFILE || err == ENFILE; }
+bool would_block(int err) {
+    return err == EAGAIN || err == EINTR;
+}
+bool out_of_descriptors(int err) {
+    return err == EMFILE || err == ENFILE;
+}
 
 }  // namespace
 

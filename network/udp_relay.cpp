@@ -138,7 +138,9 @@ class UdpRelay::Flow : public Pollable {
 UdpRelay::UdpRelay(Poller& poller, UniqueFd socket, std::size_t max_flows)
     : poller_{poller}, socket_{std::move(socket)}, max_flows_{max_flows} {}
 
-UdpRelay::~UdpRelay() { close(); }
+UdpRelay::~UdpRelay() {
+    close();
+}
 
 void UdpRelay::close() {
     while (!by_age_.empty()) forget(by_age_.begin());
