@@ -7,8 +7,7 @@
 //
 // Only the highest N grows. Rotation makes N+1 and removes N+1-max_files: nothing is ever renamed or cut, so
 // a reader holds its place by (N, offset) and rotation needs no lock. The .idx of a generation is made before
-// its .log; the generation exists when its .log does. Ordering for a kill at any instant: nothing is in two
-// steps that matter.
+// its .log; the generation exists when its .log does. So a kill at any instant leaves a log that is right.
 //
 // The index is an array of 16-byte little-endian entries, the first of which is a header:
 //
@@ -22,11 +21,12 @@
 // takes the size of the .log first, then the index, and believes entries whose offset is below that size, and
 // end marks.
 //
-// | flag          | value | meaning |
-// |---------------|-------|-----------------------------------------------------------------------------------------|
-// | kStderr       | 1     | the stream is stderr (else stdout) | | kEndMark      | 2     | no bytes: the
-// stream ended here. An unfinished line before it is a line. Never replaced  | | kContinued    | 4     |
-// first entry of a generation: the previous generation ended within a line                 |
+// clang-format off
+// | flag     | value | meaning                                                                                |
+// |----------|-------|----------------------------------------------------------------------------------------|
+// | kStderr  | 1     | the stream is stderr (else stdout)                                                     |
+// | kEndMark | 2     | no bytes: the stream ended here; an unfinished line before it is a line. Not replaced  |
+// clang-format on
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,6 @@ inline constexpr char kIndexMagic[8] = {'S', 'T', 'K', 'L', 'O', 'G', '1', '\n'}
 inline constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << 48) - 1;
 inline constexpr std::uint16_t kStderr = 1;
 inline constexpr std::uint16_t kEndMark = 2;
-inline constexpr std::uint16_t kContinued = 4;
 
 struct IndexEntry {
     std::uint64_t place = 0;

@@ -5,18 +5,21 @@
 // them. The keeper outlives upgrades of everything else, so an old keeper talks to a new supervisor: a frame
 // never changes its layout within a version, and a supervisor speaks the version it was greeted with.
 //
-// | type        | from       | fields                    | meaning |
-// |-------------|------------|---------------------------|-------------------------------------------------------------|
-// | hello       | keeper     | number = version,         | first frame on a new socket; limits of the tables
-// | |             |            | count = max entries       | | | held        | keeper     | name, count +
-// descriptors | an entry of the table, for a new supervisor                 | | exited      | keeper     |
-// number = sequence, pid,   | a child ended; repeated to each new supervisor until it is  | |             |
-// | status, time, start_time  | acknowledged                                                | | inheritance |
-// keeper     |                           | end of the repetition; what follows is news                 | |
-// hold        | supervisor | name, count + descriptors | keep these (1…4); an entry of the same name is
-// replaced     | | drop        | supervisor | name                      | close them | | acknowledge |
-// supervisor | number = sequence         | this exit is in my records; forget it                       | |
-// quit        | supervisor |                           | nothing is left: leave when I have ended |
+// clang-format off
+// | type        | from       | fields                         | meaning                                          |
+// |-------------|------------|--------------------------------|--------------------------------------------------|
+// | hello       | keeper     | number = version,              | first frame on a new socket                      |
+// |             |            | count = entries it can hold    |                                                  |
+// | held        | keeper     | name, count + descriptors      | an entry of the table, for a new supervisor      |
+// | exited      | keeper     | number = sequence, pid,        | a child ended; told again to each new supervisor |
+// |             |            | status, time, start_time       | until it is acknowledged                         |
+// | inheritance | keeper     |                                | end of the repetition; what follows is news      |
+// | hold        | supervisor | name, count + descriptors      | keep these (1 to 4), instead of an entry of      |
+// |             |            |                                | this name                                        |
+// | drop        | supervisor | name                           | close them                                       |
+// | acknowledge | supervisor | number = sequence              | this exit is in my records; forget it            |
+// | quit        | supervisor |                                | nothing is left: leave when I have ended         |
+// clang-format on
 //
 // Order that matters: the keeper appends an exit to the journal before it reaps and before it tells. It reads
 // a dead supervisor's socket to its end before it starts the next one, so a `hold` sent just before death

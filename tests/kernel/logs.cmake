@@ -1,0 +1,1 @@
+stack_test(kernel_logs kernel SOURCES logs_pump_test.cpp LIBRARIES stack_logs TIMEOUT 120)
