@@ -63,14 +63,15 @@ struct DnsServer::Impl {
     EventLoop& loop;
     Log log;
     HostResolvers resolvers;
+    std::chrono::milliseconds patience;
     TaskGroup tasks;
     dns::Zone zone;
     std::map<std::string, DnsClientPtr> clients;
     std::size_t forwards = 0;
     std::mt19937_64 generator{std::random_device{}()};
 
-    Impl(EventLoop& on, Log to, std::string resolv_conf)
-        : loop{on}, log{std::move(to)}, resolvers{std::move(resolv_conf)}, tasks{on} {
+    Impl(EventLoop& on, Log to, std::string resolv_conf, std::chrono::milliseconds limit)
+        : loop{on}, log{std::move(to)}, resolvers{std::move(resolv_conf)}, patience{limit}, tasks{on} {
         tasks.on_error([this](std::exception_ptr error) { report(error); });
     }
 
@@ -137,8 +138,8 @@ struct DnsTasks {
                                   bool tcp) {
         const ForwardCount count{server->forwards, client->forwards};
         std::vector<SocketAddress> servers = server->upstream_of(*client);
-        std::optional<DnsBytes> answer =
-            co_await ask_upstream(server->loop, std::move(servers), std::move(message), tcp);
+        std::optional<DnsBytes> answer = co_await ask_upstream(server->loop, std::move(servers),
+                                                               std::move(message), tcp, server->patience);
         if (!answer) co_return DnsServer::Impl::refuse(query, dns::Code::server_failure);
         co_return std::move(*answer);
     }
@@ -232,8 +233,8 @@ struct DnsTasks {
     }
 };
 
-DnsServer::DnsServer(EventLoop& loop, Log log, std::string resolv_conf)
-    : impl_{std::make_shared<Impl>(loop, std::move(log), std::move(resolv_conf))} {}
+DnsServer::DnsServer(EventLoop& loop, Log log, std::string resolv_conf, std::chrono::milliseconds patience)
+    : impl_{std::make_shared<Impl>(loop, std::move(log), std::move(resolv_conf), patience)} {}
 
 DnsServer::~DnsServer() {
     for (auto& [id, client] : impl_->clients) client->close();

@@ -10,6 +10,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/task.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,8 +26,10 @@ struct DnsClientOptions {
 
 class DnsServer {
   public:
-    /// `resolv_conf` names the host's resolver file, read again when it has changed.
-    explicit DnsServer(EventLoop& loop, Log log, std::string resolv_conf = "/etc/resolv.conf");
+    /// `resolv_conf` names the host's resolver file, read again when it has changed. A resolver that says nothing for
+    /// `patience` is given up for this try.
+    explicit DnsServer(EventLoop& loop, Log log, std::string resolv_conf = "/etc/resolv.conf",
+                       std::chrono::milliseconds patience = std::chrono::milliseconds{2000});
     /// Clients stop at once; call `stop` first where tasks must have ended.
     ~DnsServer();
     DnsServer(const DnsServer&) = delete;

@@ -18,7 +18,6 @@ namespace stack::network {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{2000};  // a server, a try
 constexpr int kRounds = 2;
 constexpr std::size_t kMaxMessage = 65535;
 constexpr std::size_t kMaxServers = 3;  // MAXNS of resolv.conf(5)
@@ -38,11 +37,12 @@ bool is_truncated(const DnsBytes& message) {
     return message.size() > 2 && (message[2] & 0x02) != 0;
 }
 
-Task<std::optional<DnsBytes>> ask_by_udp(EventLoop& loop, SocketAddress server, DnsBytes query) {
+Task<std::optional<DnsBytes>> ask_by_udp(EventLoop& loop, SocketAddress server, DnsBytes query,
+                                         std::chrono::milliseconds patience) {
     UniqueFd fd = connect_to(server, SOCK_DGRAM);
     if (!fd.valid() || ::send(fd.get(), query.data(), query.size(), MSG_NOSIGNAL) < 0) co_return std::nullopt;
     AsyncSocket socket{loop, std::move(fd)};
-    const Clock::time_point until = Clock::now() + kPatience;
+    const Clock::time_point until = Clock::now() + patience;
     DnsBytes answer;
     for (;;) {
         const bool ready = co_await socket.readable(until);
@@ -55,11 +55,12 @@ Task<std::optional<DnsBytes>> ask_by_udp(EventLoop& loop, SocketAddress server, 
     }
 }
 
-Task<std::optional<DnsBytes>> ask_by_tcp(EventLoop& loop, SocketAddress server, DnsBytes query) {
+Task<std::optional<DnsBytes>> ask_by_tcp(EventLoop& loop, SocketAddress server, DnsBytes query,
+                                         std::chrono::milliseconds patience) {
     UniqueFd fd = connect_to(server, SOCK_STREAM);
     if (!fd.valid()) co_return std::nullopt;
     AsyncSocket socket{loop, std::move(fd)};
-    const Clock::time_point until = Clock::now() + kPatience;
+    const Clock::time_point until = Clock::now() + patience;
     const bool connected = co_await socket.writable(until);
     if (!connected) co_return std::nullopt;
     DnsBytes message{static_cast<std::uint8_t>(query.size() >> 8),
@@ -76,13 +77,14 @@ Task<std::optional<DnsBytes>> ask_by_tcp(EventLoop& loop, SocketAddress server, 
     co_return answer;
 }
 
-Task<std::optional<DnsBytes>> ask_one(EventLoop& loop, SocketAddress server, DnsBytes query, bool over_tcp) {
+Task<std::optional<DnsBytes>> ask_one(EventLoop& loop, SocketAddress server, DnsBytes query, bool over_tcp,
+                                      std::chrono::milliseconds patience) {
     std::optional<DnsBytes> answer;
     if (!over_tcp) {
-        answer = co_await ask_by_udp(loop, server, query);
+        answer = co_await ask_by_udp(loop, server, query, patience);
         if (!answer || !is_truncated(*answer)) co_return answer;
     }
-    std::optional<DnsBytes> whole = co_await ask_by_tcp(loop, server, query);
+    std::optional<DnsBytes> whole = co_await ask_by_tcp(loop, server, query, patience);
     if (whole) co_return whole;
     co_return answer;  // better cut than nothing
 }
@@ -90,13 +92,14 @@ Task<std::optional<DnsBytes>> ask_one(EventLoop& loop, SocketAddress server, Dns
 }  // namespace
 
 Task<std::optional<DnsBytes>> ask_upstream(EventLoop& loop, std::vector<SocketAddress> servers,
-                                           DnsBytes query, bool over_tcp) {
+                                           DnsBytes query, bool over_tcp,
+                                           std::chrono::milliseconds patience) {
     if (query.size() < 2) co_return std::nullopt;
     const std::array<std::uint8_t, 2> id{query[0], query[1]};
     for (int round = 0; round < kRounds; ++round) {
         for (const SocketAddress& server : servers) {
             give_random_id(query);
-            std::optional<DnsBytes> answer = co_await ask_one(loop, server, query, over_tcp);
+            std::optional<DnsBytes> answer = co_await ask_one(loop, server, query, over_tcp, patience);
             if (!answer) continue;
             (*answer)[0] = id[0];
             (*answer)[1] = id[1];

@@ -28,9 +28,9 @@ class HostResolvers {
 
 using DnsBytes = std::vector<std::uint8_t>;
 
-/// The first answer that one of `servers` gives to `query`, under the query's id; each is asked up to twice. A
-/// truncated answer is asked for again over TCP. nullopt when nobody answers.
+/// The first answer that one of `servers` gives to `query`, under the query's id; each is asked up to twice
+/// and has `patience` for each answer. A truncated answer is asked for again over TCP. nullopt when nobody answers.
 Task<std::optional<DnsBytes>> ask_upstream(EventLoop& loop, std::vector<SocketAddress> servers,
-                                           DnsBytes query, bool over_tcp);
+                                           DnsBytes query, bool over_tcp, std::chrono::milliseconds patience);
 
 }  // namespace stack::network
