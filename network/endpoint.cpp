@@ -84,6 +84,9 @@ void join_bridge(Links& hub, Links& inside, int netns, const BridgeSeat& seat) {
                          std::nullopt};
     if (!seat.seat.gateway.empty()) setup.default_gateway = Ipv4::parse(seat.seat.gateway);
     inside.configure(setup);
+    hub.wait_ready(pair.name);
+    hub.wait_ready(seat.bridge);  // has a carrier with its first port
+    inside.wait_ready(seat.seat.interface);
 }
 
 }  // namespace stack::network

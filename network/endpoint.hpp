@@ -24,6 +24,7 @@ EndpointNamespace make_endpoint_namespace();
 /// The bridge that a seat joins.
 struct BridgeSeat {
     int bridge_index = 0;
+    std::string bridge;
     int mtu = 0;
     EndpointSpec seat;
 };

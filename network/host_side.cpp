@@ -49,7 +49,10 @@ void make_uplink(const HubRecord& record, int hub_namespace) {
     host.configure({record.uplink, InterfaceAddress{host_address(record), kLinkLength}, std::nullopt});
     InterfaceSetup inside{kHubUplink, InterfaceAddress{hub_address(record), kLinkLength},
                           host_address(record)};
-    Links::in(hub_namespace).configure(inside);
+    Links hub = Links::in(hub_namespace);
+    hub.configure(inside);
+    hub.wait_ready(kHubUplink);
+    host.wait_ready(record.uplink);
 }
 
 void set_uplink_options(const HubRecord& record) {

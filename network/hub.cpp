@@ -199,7 +199,7 @@ struct Hub::Impl {
 
     [[nodiscard]] BridgeSeat bridge_seat(const EndpointSpec& seat) {
         const NetworkRecord& network = known_network(seat.network);
-        return BridgeSeat{bridge_index.at(seat.network), network.spec.mtu, seat};
+        return BridgeSeat{bridge_index.at(seat.network), network.bridge, network.spec.mtu, seat};
     }
 
     void give_address(const std::string& owner, EndpointSpec& seat, NetworkRecord& network) {

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -198,6 +200,14 @@ bool Links::ready(const std::string& name) {
     };
     socket_.get(std::move(message), look, fmt::format("look at link {}", name));
     return result;
+}
+
+void Links::wait_ready(const std::string& name) {
+    // A link that got its carrier is taken into use by a work queue. Since Linux 6.7 asking for the link does that
+    // work at once; before, it takes some milliseconds.
+    constexpr int kTries = 1000;
+    constexpr std::chrono::milliseconds kPause{1};
+    for (int i = 0; i < kTries && !ready(name); ++i) std::this_thread::sleep_for(kPause);
 }
 
 void Links::configure(const InterfaceSetup& setup) {

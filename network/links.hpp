@@ -50,6 +50,10 @@ class Links {
     /// True when the link has a carrier and, as a bridge port, forwards.
     [[nodiscard]] bool ready(const std::string& name);
 
+    /// Waits until `ready`, at most a second: right after a pair comes up the kernel still drops what is sent, and a
+    /// lost first packet is asked for again a whole second later.
+    void wait_ready(const std::string& name);
+
     void configure(const InterfaceSetup& setup);
     void set_up(const std::string& name);
     void add_route(const Prefix& destination, Ipv4 gateway, const std::string& link);
