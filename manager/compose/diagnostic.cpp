@@ -1,5 +1,7 @@
 #include "manager/compose/diagnostic.hpp"
 
+#include "manager/compose/utf8.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -61,14 +63,22 @@ std::size_t characters(std::string_view text) {
         std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
 }
 
-// Text that is safe on a terminal: control characters become '?', a tab one space (the caret stays below its
-// column).
+// Text that is safe on a terminal: control characters and bytes that are no UTF-8 become '?', a tab one space (so
+// that the caret stays below its column).
 std::string printable(std::string_view text) {
-    std::string result{text};
-    for (char& c : result) {
-        if (c == '\t') c = ' ';
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) c = '?';
+    std::string result;
+    while (!text.empty()) {
+        const auto byte = static_cast<unsigned char>(text[0]);
+        const std::size_t length = utf8_sequence(text);
+        const bool control =
+            byte < 0x20 || byte == 0x7f || (byte == 0xc2 && length == 2 && (text[1] & 0x60) == 0);
+        if (byte == '\t')
+            result += ' ';
+        else if (length == 0 || control)
+            result += '?';
+        else
+            result += text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return result;
 }

@@ -1,6 +1,7 @@
 #include "manager/compose/document.hpp"
 
 #include "manager/compose/scalar.hpp"
+#include "manager/compose/utf8.hpp"
 
 #include <algorithm>
 #include <istream>
@@ -441,22 +442,6 @@ class MemoryBuffer final : public std::streambuf {
 };
 
 // ---- bytes that are no text --------------------------------------------------------------------------------------
-
-// Length of the valid UTF-8 sequence at the front of `text`; 0 when there is none (overlong, surrogate, cut).
-std::size_t utf8_sequence(std::string_view text) {
-    const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return 1;
-    const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    if (lead == 0xe0 && byte(1) < 0xa0) return 0;
-    if (lead == 0xed && byte(1) > 0x9f) return 0;
-    if (lead == 0xf0 && byte(1) < 0x90) return 0;
-    if (lead == 0xf4 && byte(1) > 0x8f) return 0;
-    return length;
-}
 
 bool check_bytes(const Tree& tree, std::uint32_t file, Reporter& reporter) {
     const std::string_view text = *tree.file(file).text;

@@ -6,7 +6,7 @@ namespace stack::compose {
 
 namespace {
 // A hostile file must not turn into gigabytes of messages.
-constexpr std::size_t kMostDiagnostics = 1000;
+constexpr std::size_t kMostDiagnostics = 200;
 }  // namespace
 
 Diagnostic& Reporter::add(Severity severity, std::string code, std::string message, Position position) {
