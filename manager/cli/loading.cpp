@@ -18,9 +18,11 @@ void print_diagnostics(const Context& context, const compose::LoadResult& result
     write_all(context.err.fd, text, "stderr");
 }
 
+/// No file was named and none found: the loader complains about no place in particular.
 bool no_file_found(const compose::LoadResult& result) {
-    return std::any_of(result.diagnostics.begin(), result.diagnostics.end(),
-                       [](const compose::Diagnostic& d) { return d.code == "no-compose-file"; });
+    return std::any_of(
+        result.diagnostics.begin(), result.diagnostics.end(),
+        [](const compose::Diagnostic& d) { return d.code == "no-file" && d.position.file.empty(); });
 }
 
 }  // namespace
