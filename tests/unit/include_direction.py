@@ -5,7 +5,7 @@
     runtime/base  <-  network  <-  manager
 
 runtime and network don't see each other and neither knows Compose. Inside manager the pure parts see values only,
-and manager/engine/local_engine* is the one place that sees the working headers of runtime and network.
+the engine sees the working headers below it, and manager/engine/local_engine* alone those of runtime and network both.
 Run by ctest (unit ring); `--self-test` checks the checker.
 """
 import fnmatch
@@ -19,8 +19,10 @@ VALUES = [
     "runtime/image/manifest.hpp", "runtime/image/image_config.hpp", "runtime/image/reference.hpp",
 ]
 
-# What reads the stores' records without making a container or a link.
-STORES = ["runtime/image/image_store.hpp", "network/network_store.hpp", "runtime/keeper/keeper_client.hpp"]
+# Records that may be read anywhere in the engine.
+STORES = ["runtime/image/image_store.hpp", "network/network_store.hpp"]
+# How a program of ours protects its own file, and speaks with its keeper.
+PROCESS = ["runtime/protected_exe.hpp", "runtime/keeper/*"]
 
 # First match decides. A file may include what its line lists.
 PURE = ["runtime/base/*", "manager/compose/*", "manager/plan/*"]
@@ -34,9 +36,10 @@ RULES = [
     ("manager/supervisor/restart_policy.*", PURE + ["manager/supervisor/*"]),
     ("manager/supervisor/health.*", PURE + ["manager/supervisor/*"]),
     ("manager/logs/*", ["runtime/base/*", "manager/logs/*"]),
-    ("manager/engine/local_engine*", ["runtime/*", "network/*", "manager/*"]),
-    ("manager/engine/*", ["runtime/base/*", "manager/*"] + VALUES + STORES),
-    ("manager/supervisor/*", ["runtime/base/*", "manager/*", "runtime/keeper/*"] + VALUES),
+    ("manager/engine/engine.hpp", ["runtime/base/*", "manager/compose/*", "manager/engine/*"] + VALUES),
+    ("manager/engine/*", ["runtime/*", "network/*", "manager/*"]),
+    ("manager/supervisor/*", ["runtime/base/*", "manager/*"] + PROCESS + VALUES),
+    ("manager/cli/main.cpp", ["runtime/base/*", "manager/*"] + PROCESS),
     ("manager/cli/commands/image.*", ["runtime/base/*", "runtime/image/*", "manager/*"]),
     ("manager/*", ["runtime/base/*", "manager/*"] + VALUES),
 ]
@@ -57,6 +60,10 @@ HOMES = [
     ("CLI/*", ["manager/cli/*"]),
 ]
 
+# The one place where containers and networks meet.
+BOTH = ["manager/engine/local_engine*"]
+WORKING = {"runtime": (["runtime/*"], ["runtime/base/*"]), "network": (["network/*"], [])}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -70,6 +77,10 @@ def problems_of(path, text, exists):
     is_header = path.endswith((".hpp", ".h"))
     if is_header and "#pragma once" not in text and "#ifndef" not in text:
         yield "has no #pragma once"
+    below = {layer for layer, (inside, outside) in WORKING.items() for _, name in INCLUDE.findall(text)
+             if matches(name, inside) and not matches(name, outside + VALUES + STORES)}
+    if len(below) > 1 and not matches(path, BOTH):
+        yield "includes working headers of runtime and network both: only local_engine may"
     for kind, name in INCLUDE.findall(text):
         if kind == '"':
             if not exists(name):
@@ -105,7 +116,10 @@ def self_test():
         ("manager/plan/planner.cpp", '#include "manager/engine/engine.hpp"', True),
         ("manager/plan/spec_builder.cpp", '#include "runtime/container_spec.hpp"', False),
         ("manager/supervisor/supervisor.cpp", '#include "runtime/launcher.hpp"', True),
-        ("manager/engine/local_engine.cpp", '#include "runtime/launcher.hpp"', False),
+        ("manager/engine/local_engine.cpp", '#include "runtime/launcher.hpp"\n#include "network/hub.hpp"', False),
+        ("manager/engine/project_network.cpp", '#include "network/hub.hpp"', False),
+        ("manager/engine/project_network.cpp", '#include "runtime/launcher.hpp"\n#include "network/hub.hpp"', True),
+        ("manager/engine/engine.hpp", '#pragma once\n#include "network/hub.hpp"', True),
         ("manager/engine/engine.hpp", "#pragma once\n#include <nlohmann/json.hpp>", True),
         ("manager/engine/engine.hpp", "#pragma once\n#include <nlohmann/json_fwd.hpp>", False),
         ("runtime/base/task.hpp", "#pragma once\n#include <boost/asio/awaitable.hpp>", False),
