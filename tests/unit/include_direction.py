@@ -78,7 +78,7 @@ def problems_of(path, text, exists):
     if is_header and "#pragma once" not in text and "#ifndef" not in text:
         yield "has no #pragma once"
     below = {layer for layer, (inside, outside) in WORKING.items() for _, name in INCLUDE.findall(text)
-             if matches(name, inside) and not matches(name, outside + VALUES + STORES)}
+             if matches(name, inside) and not matches(name, outside + VALUES + STORES + PROCESS)}
     if len(below) > 1 and not matches(path, BOTH):
         yield "includes working headers of runtime and network both: only local_engine may"
     for kind, name in INCLUDE.findall(text):
