@@ -79,6 +79,7 @@ class ChildRunner {
     void send(ChildReport::Kind kind, std::size_t step, int error, int descriptor) noexcept;
     void mark_time(std::size_t index) noexcept;
     int wait_for_parent(SyncPoint point) noexcept;
+    int execute_candidate(const step::Execute& step, const char* path) noexcept;
 
     const ChildInput& in_;
     std::size_t step_ = 0;

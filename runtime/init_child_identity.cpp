@@ -111,26 +111,34 @@ int ChildRunner::run(const step::SetCapabilities& step) noexcept {
     return 0;
 }
 
+// Returns only with the errno of what stopped it.
+int ChildRunner::execute_candidate(const step::Execute& step, const char* path) noexcept {
+    // /proc/self/exe in an image's configuration means this program, not one of the image (CVE-2019-5736).
+    const int seen = sys::open_how_at(AT_FDCWD, path, O_PATH, RESOLVE_NO_MAGICLINKS);
+    if (seen < 0) return errno == ELOOP ? EACCES : errno;
+    struct stat info {};
+    const int unknown = ::fstat(seen, &info) < 0 ? errno : 0;
+    ::close(seen);
+    if (unknown != 0) return unknown;
+    if (S_ISDIR(info.st_mode)) return EACCES;
+    if (!step.init.valid()) {
+        ::execve(path, in_.argv + 1, in_.env);
+        return errno;
+    }
+    // stack-init runs the command; what can be known beforehand is found out here.
+    if (::faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) return errno;
+    in_.argv[1] = const_cast<char*>(path);
+    ::syscall(SYS_execveat, fd(step.init), "", in_.argv, in_.env, AT_EMPTY_PATH);
+    return errno;
+}
+
 int ChildRunner::run(const step::Execute& step) noexcept {
     send(ChildReport::Kind::executing, step_, 0, -1);
     int refused = 0;  // the first candidate that exists but may not be executed
     std::size_t refused_index = 0;
     for (std::size_t i = 0; i < step.candidates.size(); ++i) {
         const char* path = step.candidates[i].c_str();
-        if (step.init.valid()) {
-            // stack-init runs the command; what can be known beforehand is found out here.
-            struct stat info {};
-            if (::stat(path, &info) == 0 && !S_ISDIR(info.st_mode) &&
-                ::faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
-                in_.argv[1] = const_cast<char*>(path);
-                ::syscall(SYS_execveat, fd(step.init), "", in_.argv, in_.env, AT_EMPTY_PATH);
-                return errno;
-            }
-            if (S_ISDIR(info.st_mode)) errno = EACCES;
-        } else {
-            ::execve(path, in_.argv + 1, in_.env);
-        }
-        const int error = errno;
+        const int error = execute_candidate(step, path);
         if (error == EACCES) {
             if (refused == 0) refused_index = i;
             refused = EACCES;

@@ -166,6 +166,10 @@ int ChildRunner::run(const step::OpenMountPoint& step) noexcept {
             keep(step.out, open_or_create(fd(step.root), step.path.c_str(), file, step.no_links, report_)))
         return error;
     report_.detail = 0;
+    struct statfs filesystem {};
+    if (step.outside_proc && ::fstatfs(fd(step.out), &filesystem) == 0 &&
+        filesystem.f_type == PROC_SUPER_MAGIC)
+        return fail(EPERM, FailureDetail::wrong_kind);
     if (::fstat(fd(step.out), &info) < 0) return errno;
     if (S_ISDIR(info.st_mode) == file) return fail(file ? EISDIR : ENOTDIR, FailureDetail::wrong_file_type);
     return 0;

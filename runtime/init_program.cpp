@@ -8,6 +8,7 @@
 #include "runtime/seccomp.hpp"
 
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -133,13 +134,17 @@ class ProcessPlanner {
         check_strings(process.env, "the environment");
     }
 
-    void plan(const MountedTree& tree, bool create_cwd) {
+    // Before the root may become read-only, because a missing directory is made.
+    void plan_directory(const MountedTree& tree, bool create) {
+        b_.purpose(fmt::format("changing to directory {}", process_.cwd));
+        b_.add(step::ChangeDirectory{tree.root, clean_container_path(process_.cwd, "working directory"),
+                                     create});
+    }
+
+    void plan(const MountedTree& tree) {
         plan_streams(tree);
         plan_user(tree);
         plan_limits();
-        b_.purpose(fmt::format("changing to directory {}", process_.cwd));
-        b_.add(step::ChangeDirectory{tree.root, clean_container_path(process_.cwd, "working directory"),
-                                     create_cwd});
         b_.purpose("waiting for the start");
         b_.add(step::ResetSignals{});
         b_.add(step::Gate{terminal_, b_.input("init")});
@@ -164,7 +169,7 @@ class ProcessPlanner {
                 const Slot console = b_.new_slot("console"), target = b_.new_slot("at-console");
                 b_.add(step::CloneOpenFile{peer, console});
                 b_.add(step::OpenMountPoint{
-                    tree.dev, "console", step::OpenMountPoint::Kind::file, {}, true, target});
+                    tree.dev, "console", step::OpenMountPoint::Kind::file, {}, true, false, target});
                 b_.add(step::AttachMount{console, target, false});
             }
             b_.add(step::SetStandardStreams{peer, peer, peer});
@@ -388,7 +393,12 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
     b.add(step::NewKeyring{});
     plan_names(b, spec);
     const MountedTree tree = plan_mounts(b, spec, facts, shape);
-    process.plan(tree, true);
+    process.plan_directory(tree, true);
+    if (spec.root.readonly) {
+        b.purpose("making the root file system read-only");
+        b.add(step::SetMountAttributes{tree.root, MOUNT_ATTR_RDONLY, 0, 0, false});
+    }
+    process.plan(tree);
     plan_arguments(b.program(), spec.process);
     b.program().uid_mappings = spec.uid_mappings;
     b.program().gid_mappings = spec.gid_mappings;
@@ -418,7 +428,8 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
         b.add(step::OpenDirectory{tree.root, "proc", PROC_SUPER_MAGIC, tree.proc});
         b.add(step::SetOomScore{tree.proc, std::to_string(*process.oom_score_adj)});
     }
-    planner.plan(tree, false);
+    planner.plan_directory(tree, false);
+    planner.plan(tree);
     plan_arguments(b.program(), process);
     return std::move(b.program());
 }

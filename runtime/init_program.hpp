@@ -144,6 +144,8 @@ struct OpenMountPoint {
     Kind kind = Kind::directory;
     Slot source;            ///< for like_source
     bool no_links = false;  ///< no component may be a symbolic link (/proc, /sys, /dev)
+    /// A link of the image must not lead the mount into the procfs, where it would fool whoever writes there.
+    bool outside_proc = false;
     Slot out;
 };
 struct AttachMount {

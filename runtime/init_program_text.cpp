@@ -117,7 +117,10 @@ class StepWords {
                            : s.kind == step::OpenMountPoint::Kind::file    ? "file"
                                                                            : "";
         return fmt::format("mount point {}/{} {}{}{}", slot(s.root), s.path,
-                           *kind ? kind : "like " + slot(s.source), s.no_links ? ", no links" : "",
+                           *kind ? kind : "like " + slot(s.source),
+                           s.no_links       ? ", no links"
+                           : s.outside_proc ? ", outside of /proc"
+                                            : "",
                            into(s.out));
     }
     std::string operator()(const step::AttachMount& s) const {

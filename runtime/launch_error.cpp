@@ -129,6 +129,8 @@ Error mount_point_error(const step::OpenMountPoint& step, const ChildReport& rep
             return Error::from_errno(report.error, fmt::format("create directory {} in the container", path));
         case FailureDetail::making_file:
             return Error::from_errno(report.error, fmt::format("create file {} in the container", path));
+        case FailureDetail::wrong_kind:
+            return Error{ErrorKind::failed, fmt::format("{} leads into /proc in the image: refused", path)};
         case FailureDetail::wrong_file_type:
             return Error{ErrorKind::invalid_input,
                          fmt::format("{} is {} in the image, the source is not", path,

@@ -49,7 +49,7 @@ class MountPlanner {
 
     MountedTree plan() {
         open_sources();
-        make_proc();
+        make_proc_and_sys();
         make_root();
         tree_.root = root_;
         attach_proc();
@@ -57,10 +57,6 @@ class MountPlanner {
         make_sys();
         for (const UserMount& mount : mounts_) attach_user_mount(mount);
         hide_paths();
-        if (spec_.root.readonly) {
-            b_.purpose("making the root file system read-only");
-            b_.add(step::SetMountAttributes{root_, MOUNT_ATTR_RDONLY, 0, 0, false});
-        }
         return tree_;
     }
 
@@ -194,15 +190,13 @@ class MountPlanner {
         }
     }
 
-    // --- /proc, before the root is entered: a user namespace may mount one only where it sees one -----------------
+    // --- /proc and /sys, made before the root is entered: a user namespace may mount them only where it sees one ------
 
-    void make_proc() {
+    void make_proc_and_sys() {
         b_.purpose("making the container's mounts private");
         b_.add(step::SetMountAttributes{{}, 0, 0, MS_PRIVATE, true});
-        b_.purpose("mounting /proc");
-        tree_.proc = b_.new_slot("proc");
-        b_.add(
-            step::MakeFilesystem{"proc", "proc", proc_.options.data, kQuiet | proc_.options.set, tree_.proc});
+        builtin_purpose("/proc", proc_);
+        tree_.proc = make("proc", "proc", proc_, kQuiet);
         for (const auto& [key, value] : spec_.sysctl) {
             b_.purpose(fmt::format("setting sysctl {} to \"{}\"", key, value));
             b_.add(step::WriteSysctl{
@@ -216,6 +210,9 @@ class MountPlanner {
                        std::nullopt, "values below the current one need CAP_SYS_RESOURCE");
             b_.add(step::SetOomScore{tree_.proc, std::to_string(*spec_.process.oom_score_adj)});
         }
+        if (taken("/sys")) return;
+        builtin_purpose("/sys", sys_);
+        sysfs_ = make("sys", "sysfs", sys_, kQuiet | MOUNT_ATTR_RDONLY);
     }
 
     // --- the root -----------------------------------------------------------------------------------------------
@@ -274,25 +271,25 @@ class MountPlanner {
     void attach(Slot mount, Slot base, std::string path, step::OpenMountPoint::Kind kind, bool no_links,
                 bool keep) {
         const Slot target = b_.new_slot("at-" + path);
-        b_.add(step::OpenMountPoint{base, std::move(path), kind, mount, no_links, target});
+        b_.add(step::OpenMountPoint{base, std::move(path), kind, mount, no_links, false, target});
         b_.add(step::AttachMount{mount, target, keep});
     }
 
     void attach_proc() {
-        b_.purpose("mounting /proc", std::nullopt,
-                   "the image's /proc must be a directory or missing, not a link");
-        attach(tree_.proc, root_, "proc", step::OpenMountPoint::Kind::directory, true, true);
+        builtin_purpose("/proc");
+        attach_directory(tree_.proc, root_, "proc", true);
     }
 
-    // A file system below `base` with these defaults unless the spec's entry has options of its own.
-    Slot make_simple(const char* name, Slot base, const char* path, const char* type, const UserMount& entry,
-                     std::uint64_t attributes, std::vector<step::FilesystemOption> defaults, bool no_links,
-                     bool keep) {
-        b_.purpose(
-            fmt::format("mounting {}", name), entry.spec ? parse_origin(entry.spec->origin) : std::nullopt,
-            no_links ? fmt::format("the image's {} must be a directory or missing, not a link", name) : "");
-        const Slot mount = b_.new_slot(path);
-        std::vector<step::FilesystemOption> options = std::move(defaults);
+    void builtin_purpose(const char* name, const UserMount& entry = {}) {
+        b_.purpose(fmt::format("mounting {}", name),
+                   entry.spec ? parse_origin(entry.spec->origin) : std::nullopt,
+                   fmt::format("the image's {} must be a directory or missing, not a link", name));
+    }
+
+    // With these defaults unless the spec's entry has options of its own.
+    Slot make(const char* slot, const char* type, const UserMount& entry, std::uint64_t attributes,
+              std::vector<step::FilesystemOption> options = {}) {
+        const Slot mount = b_.new_slot(slot);
         for (const step::FilesystemOption& option : entry.options.data) {
             std::erase_if(options,
                           [&](const step::FilesystemOption& other) { return other.key == option.key; });
@@ -300,7 +297,20 @@ class MountPlanner {
         }
         b_.add(step::MakeFilesystem{type, type, std::move(options),
                                     (attributes & ~entry.options.clear) | entry.options.set, mount});
-        attach(mount, base, path, step::OpenMountPoint::Kind::directory, no_links, keep);
+        return mount;
+    }
+
+    // At a place that must be a directory or missing, never a link.
+    void attach_directory(Slot mount, Slot base, const char* path, bool keep) {
+        attach(mount, base, path, step::OpenMountPoint::Kind::directory, true, keep);
+    }
+
+    Slot mount_builtin(const char* name, Slot base, const char* path, const char* type,
+                       const UserMount& entry, std::uint64_t attributes,
+                       std::vector<step::FilesystemOption> defaults, bool keep) {
+        builtin_purpose(name, entry);
+        const Slot mount = make(path, type, entry, attributes, std::move(defaults));
+        attach_directory(mount, base, path, keep);
         return mount;
     }
 
@@ -310,8 +320,8 @@ class MountPlanner {
             return;
         }
         tree_.dev =
-            make_simple("/dev", root_, "dev", "tmpfs", dev_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
-                        {{"mode", "755"}, {"size", "65536k"}}, true, true);
+            mount_builtin("/dev", root_, "dev", "tmpfs", dev_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
+                          {{"mode", "755"}, {"size", "65536k"}}, true);
         b_.purpose("filling /dev");
         for (std::size_t i = 0; i < kDevices.size(); ++i) add_default_device(i);
         for (const auto& [name, target] :
@@ -320,15 +330,14 @@ class MountPlanner {
               std::pair{"ptmx", "pts/ptmx"}})
             b_.add(step::MakeSymlink{tree_.dev, name, target});
         if (!taken("/dev/pts"))
-            tree_.pts = make_simple(
+            tree_.pts = mount_builtin(
                 "/dev/pts", tree_.dev, "pts", "devpts", pts_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                {{"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}, true,
-                true);
+                {{"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}, true);
         if (!taken("/dev/shm"))
-            make_simple("/dev/shm", tree_.dev, "shm", "tmpfs", shm_, kQuiet,
-                        {{"mode", "1777"}, {"size", "65536k"}}, true, false);
+            mount_builtin("/dev/shm", tree_.dev, "shm", "tmpfs", shm_, kQuiet,
+                          {{"mode", "1777"}, {"size", "65536k"}}, false);
         if (!taken("/dev/mqueue"))
-            make_simple("/dev/mqueue", tree_.dev, "mqueue", "mqueue", mqueue_, kQuiet, {}, true, false);
+            mount_builtin("/dev/mqueue", tree_.dev, "mqueue", "mqueue", mqueue_, kQuiet, {}, false);
         for (const DeviceSpec& device : spec_.devices) add_device(device);
     }
 
@@ -360,12 +369,13 @@ class MountPlanner {
 
     void make_sys() {
         if (taken("/sys")) return;
-        make_simple("/sys", root_, "sys", "sysfs", sys_, kQuiet | MOUNT_ATTR_RDONLY, {}, true, false);
+        builtin_purpose("/sys", sys_);
+        attach_directory(sysfs_, root_, "sys", false);
         if (taken("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
         const char* path = "sys/fs/cgroup";
         if (facts_.cgroup_mode == CgroupMode::unified && cgroup_trees_.empty()) {
-            make_simple("/sys/fs/cgroup", root_, path, "cgroup2", UserMount{}, kQuiet | MOUNT_ATTR_RDONLY, {},
-                        true, false);
+            mount_builtin("/sys/fs/cgroup", root_, path, "cgroup2", UserMount{}, kQuiet | MOUNT_ATTR_RDONLY,
+                          {}, false);
             return;
         }
         if (facts_.cgroup_mode == CgroupMode::unified) {
@@ -377,8 +387,8 @@ class MountPlanner {
         }
         // v1: a read-only view of this container's groups. release_agent (CVE-2022-0492) is out of reach: it lies in the
         // root of a hierarchy, and nothing here can be written.
-        const Slot base = make_simple("/sys/fs/cgroup", root_, path, "tmpfs", UserMount{}, kQuiet,
-                                      {{"mode", "755"}, {"size", "64k"}}, true, true);
+        const Slot base = mount_builtin("/sys/fs/cgroup", root_, path, "tmpfs", UserMount{}, kQuiet,
+                                        {{"mode", "755"}, {"size", "64k"}}, true);
         for (const auto& [name, tree] : cgroup_trees_) {
             b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
             attach(tree, base, name, step::OpenMountPoint::Kind::like_source, true, false);
@@ -407,8 +417,9 @@ class MountPlanner {
         const Slot target = b_.new_slot("at-" + mount.destination);
         const std::string path = mount.destination.substr(1);
         const bool special = path == "dev" || path == "sys";
-        b_.add(step::OpenMountPoint{root_, path, step::OpenMountPoint::Kind::like_source, tree, special,
-                                    target});
+        const bool in_proc = path.starts_with("proc/");
+        b_.add(step::OpenMountPoint{root_, path, step::OpenMountPoint::Kind::like_source, tree,
+                                    special || in_proc, !in_proc, target});
         if (options.copy_up) b_.add(step::CopyUp{tree, target});
         if (options.bind) add_bind_attributes(options, tree);
         b_.add(step::AttachMount{tree, target, false});
@@ -484,7 +495,7 @@ class MountPlanner {
     std::vector<Slot> device_trees_;
     std::vector<std::pair<std::string, Slot>> cgroup_trees_;
     int layer_slots_ = 0;
-    Slot root_;
+    Slot root_, sysfs_;
     MountedTree tree_;
 };
 

@@ -2,7 +2,7 @@
 //
 // Order: host objects are opened while the host's tree is still there; the tree is made private; the root is mounted and
 // entered; then /proc, /dev and what is in it, /sys, the cgroup view; then the spec's own mounts in their order; then
-// masks and read-only paths; a read-only root last. What the spec's mounts say about /proc, /dev, /dev/pts, /dev/shm,
+// masks and read-only paths. What the spec's mounts say about /proc, /dev, /dev/pts, /dev/shm,
 // /dev/mqueue, /sys or /sys/fs/cgroup with the type that belongs there sets options; a bind there takes its place.
 #pragma once
 
@@ -19,7 +19,7 @@ struct MountedTree {
     Slot root, proc, dev, pts;
 };
 
-/// Adds everything from opening sources to the read-only root. Throws Error(invalid_input, not_supported).
+/// Adds everything from opening sources to masks. Throws Error(invalid_input, not_supported).
 MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                         const LaunchShape& shape);
 

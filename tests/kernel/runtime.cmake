@@ -1,0 +1,3 @@
+stack_test(runtime_kernel_test kernel
+  SOURCES runtime_exec_test.cpp runtime_fixture.cpp runtime_hostile_test.cpp runtime_launch_test.cpp
+  LIBRARIES stack_runtime stack_test_support)

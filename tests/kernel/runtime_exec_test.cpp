@@ -1,0 +1,153 @@
+// Further processes in a running container.
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "tests/kernel/runtime_fixture.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+namespace stack::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class RuntimeExec : public RuntimeTest {
+  protected:
+    ProcessSpec process(std::vector<std::string> args) {
+        ProcessSpec result = spec({"true"}).process;
+        result.args = std::move(args);
+        return result;
+    }
+};
+
+TEST_F(RuntimeExec, SeesTheContainerAsItsFirstProcessDoes) {
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    const ContainerRun result = exec(container.handle(), process({"stack-payload", "facts"}));
+    const json seen = json::parse(result.out, nullptr, false);
+    ASSERT_TRUE(seen.is_object()) << result.error;
+    EXPECT_GT(seen["pid"], 1);
+    EXPECT_EQ(seen["hostname"], "box");
+    for (const auto& [kind, name] : seen["namespaces"].items())
+        EXPECT_EQ(name, fs::read_symlink(fmt::format("/proc/{}/ns/{}", container.pid(), kind)).string());
+    for (const char* set : {"CapPrm", "CapEff", "CapBnd"}) EXPECT_EQ(seen[set], "00000000a80405fb") << set;
+    EXPECT_EQ(seen["CapInh"], "0000000000000000");
+    EXPECT_EQ(seen["Seccomp"], "2");
+    EXPECT_EQ(seen["fds"].size(), 3u);
+    EXPECT_THAT(exec(container.handle(), process({"cat", "/proc/1/cmdline"})).out, StartsWith("sleep"));
+}
+
+TEST_F(RuntimeExec, CarriesInputOutputAndExitCode) {
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    Pipe input = make_pipe(), output = make_pipe();
+    write_all(input.write.get(), "through and through", "pipe");
+    input.write.reset();
+    LaunchFds fds;
+    fds.in = input.read.get();
+    fds.out = output.write.get();
+    const ExecTarget target{&container.handle(), {}};
+    PendingProcess running = begin_exec(target, process({"sh", "-c", "cat; exit 7"}), fds, {}, facts());
+    output.write.reset();
+    running.wait_until_started();
+    EXPECT_EQ(read_until_end(output.read.get()), "through and through");
+    EXPECT_EQ(exit_code_of_status(wait_for_exit(running.handle())), 7);
+    EXPECT_EQ(exec(container.handle(), process({"nothing-of-that-name"})).exit_code, 127);
+    EXPECT_EQ(exec(container.handle(), process({"/etc/passwd"})).exit_code, 126);
+}
+
+TEST_F(RuntimeExec, TakesUserDirectoryAndEnvironment) {
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    ProcessSpec wanted = process({"sh", "-c", "id -u; id -G; pwd; echo $HOME $COLOR"});
+    wanted.user = "user";
+    wanted.cwd = "/home/user";
+    wanted.env.push_back("COLOR=red");
+    EXPECT_EQ(exec(container.handle(), wanted).out, "1000\n1000 2000\n/home/user\n/home/user red\n");
+    wanted.cwd = "/not/there";
+    EXPECT_THAT(exec(container.handle(), wanted).error,
+                HasSubstr("open /not/there in the container: No such file"));
+}
+
+TEST_F(RuntimeExec, GetsATerminalOfTheContainer) {
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    ProcessSpec wanted = process({"sh", "-c", "tty; stty size"});
+    wanted.terminal = true;
+    wanted.console_width = 90;
+    wanted.console_height = 30;
+    const ExecTarget target{&container.handle(), {}};
+    PendingProcess running = begin_exec(target, wanted, {}, {}, facts());
+    running.wait_for_gate();
+    const std::optional<UniqueFd> master = running.take_terminal();
+    ASSERT_TRUE(master);
+    running.wait_until_started();
+    EXPECT_EQ(read_until_end(master->get()), "/dev/pts/0\r\n30 90\r\n");
+    wait_for_exit(running.handle());
+}
+
+TEST_F(RuntimeExec, EndsWithTheContainerAndRefusesAnEndedOne) {
+    PendingProcess container = begin_launch(spec({"sleep", "1000"}), {}, {}, facts());
+    container.wait_until_started();
+    const ExecTarget target{&container.handle(), {}};
+    PendingProcess running = begin_exec(target, process({"sleep", "1000"}), {}, {}, facts());
+    running.wait_until_started();
+    container.handle().signal(SIGKILL);
+    EXPECT_TRUE(eventually([&] { return !running.handle().alive(); }));
+    wait_for_exit(running.handle());
+    wait_for_exit(container.handle());
+    EXPECT_EQ(exec(container.handle(), process({"true"})).error, "the container is not running");
+}
+
+TEST_F(RuntimeExec, OurNextChildrenAreBornOutside) {
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    exec(container.handle(), process({"true"}));
+    const std::string own = fs::read_symlink("/proc/self/ns/pid");
+    EXPECT_EQ(fs::read_symlink("/proc/thread-self/ns/pid_for_children").string(), own);
+}
+
+// A container's root may do to its /dev what it likes while it runs.
+TEST_F(RuntimeExec, ForgedDevicesOfARunningContainerAreRefused) {
+    const PendingProcess& container = start(spec(
+        {"sh", "-c", "echo canary > /etc/canary; rm /dev/null; ln -s /etc/canary /dev/null; sleep 1000"}));
+    const std::string root = fmt::format("/proc/{}/root", container.pid());
+    ASSERT_TRUE(eventually([&] { return fs::is_symlink(root + "/dev/null"); }));
+    const ContainerRun by_link = exec(container.handle(), process({"true"}));
+    EXPECT_THAT(by_link.error, HasSubstr("open /dev/null in the container"));
+    EXPECT_EQ(exec(container.handle(), process({"cat", "/etc/canary"})).out, "");
+
+    const PendingProcess& other =
+        start(spec({"sh", "-c", "rm /dev/null; echo canary > /dev/null; touch /etc/done; sleep 1000"}));
+    const std::string other_root = fmt::format("/proc/{}/root", other.pid());
+    ASSERT_TRUE(eventually([&] { return fs::exists(other_root + "/etc/done"); }));
+    EXPECT_THAT(exec(other.handle(), process({"true"})).error, HasSubstr("is not the null device: refused"));
+    EXPECT_EQ(read_file(other_root + "/dev/null"), "canary\n");
+}
+
+// CVE-2016-9962: what joins a container can't be looked at from inside before it has become part of it.
+TEST_F(RuntimeExec, WaitingProcessCantBeInspectedFromInside) {
+    ContainerSpec wanted = spec({"sleep", "1000"});
+    auto capabilities = default_capabilities();
+    capabilities.push_back("CAP_SYS_PTRACE");
+    wanted.process.capabilities = capability_sets(capabilities);
+    const PendingProcess& container = start(wanted);
+    const ExecTarget target{&container.handle(), {}};
+    PendingProcess waiting = begin_exec(target, process({"true"}), {}, {}, facts());
+    waiting.wait_for_gate();
+    ProcessSpec spy = process({"sh", "-c", "for p in /proc/[0-9]*; do ls -l $p/fd $p/exe 2>/dev/null; done"});
+    spy.capabilities = capability_sets(default_capabilities());
+    const ContainerRun seen = exec(container.handle(), spy);
+    EXPECT_THAT(seen.out, testing::Not(HasSubstr("socket:")));
+    EXPECT_THAT(seen.out, testing::Not(HasSubstr("runtime_kernel_test")));
+}
+
+}  // namespace
+}  // namespace stack::test
