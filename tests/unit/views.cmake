@@ -1,6 +1,3 @@
 # What ps and ls print.
-if(NOT TARGET stack_views)
-  return()
-endif()
 stack_test(views_test unit SOURCES ps_view_test.cpp LIBRARIES stack_views dep_json)
 target_compile_options(views_test PRIVATE -Wno-missing-field-initializers)
