@@ -431,6 +431,14 @@ std::vector<std::uint8_t> truncated(Bytes message) {
     return std::move(writer.out);
 }
 
+std::vector<std::uint8_t> framed(Bytes message) {
+    Writer writer;
+    writer.out.reserve(message.size() + 2);
+    writer.u16(static_cast<std::uint16_t>(message.size()));
+    for (const std::uint8_t octet : message) writer.u8(octet);
+    return std::move(writer.out);
+}
+
 bool answers(Bytes response, Bytes query) {
     const std::optional<std::size_t> end = end_of_questions(query);
     if (!end || response.size() < *end || end_of_questions(response) != end) return false;

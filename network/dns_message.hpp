@@ -120,6 +120,8 @@ std::optional<ParsedResponse> parse_response(std::span<const std::uint8_t> bytes
 std::optional<std::size_t> end_of_questions(std::span<const std::uint8_t> bytes);
 /// Header and question alone with TC set: "ask again over TCP". Empty when malformed.
 std::vector<std::uint8_t> truncated(std::span<const std::uint8_t> message);
+/// The message as TCP carries it: two octets of length in front (RFC 1035 4.2.2). At most 65535 octets.
+std::vector<std::uint8_t> framed(std::span<const std::uint8_t> message);
 /// True when `response` is one to `query`: id and question agree.
 bool answers(std::span<const std::uint8_t> response, std::span<const std::uint8_t> query);
 

@@ -223,11 +223,9 @@ struct DnsTasks {
                 dns::Query query = std::get<dns::Query>(*parsed);
                 answer = co_await forward(server, client, std::move(message), std::move(query), true);
             }
-            const std::array<std::uint8_t, 2> prefix{static_cast<std::uint8_t>(answer->size() >> 8),
-                                                     static_cast<std::uint8_t>(answer->size() & 0xff)};
-            answer->insert(answer->begin(), prefix.begin(), prefix.end());
+            const DnsBytes reply = dns::framed(*answer);
             const Clock::time_point write_until = Clock::now() + kIdleLimit;
-            const bool sent = co_await socket.write_all(*answer, write_until);
+            const bool sent = co_await socket.write_all(reply, write_until);
             if (!sent) co_return;
         }
     }

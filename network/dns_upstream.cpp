@@ -63,9 +63,7 @@ Task<std::optional<DnsBytes>> ask_by_tcp(EventLoop& loop, SocketAddress server, 
     const Clock::time_point until = Clock::now() + patience;
     const bool connected = co_await socket.writable(until);
     if (!connected) co_return std::nullopt;
-    DnsBytes message{static_cast<std::uint8_t>(query.size() >> 8),
-                     static_cast<std::uint8_t>(query.size() & 0xff)};
-    message.insert(message.end(), query.begin(), query.end());
+    const DnsBytes message = dns::framed(query);
     const bool sent = co_await socket.write_all(message, until);
     if (!sent) co_return std::nullopt;
     std::array<std::uint8_t, 2> size{};

@@ -1,7 +1,6 @@
 #include "network/endpoint.hpp"
 
 #include "network/dns_redirect.hpp"
-#include "network/links.hpp"
 #include "network/namespace.hpp"
 #include "runtime/base/error.hpp"
 
@@ -42,31 +41,39 @@ std::uint16_t port_of(const UniqueFd& socket) {
 
 }  // namespace
 
-EndpointNamespace make_endpoint_namespace() {
-    EndpointNamespace result;
-    result.netns = make_namespace([&] {
+NewEndpoint make_endpoint_namespace() {
+    EndpointNamespace net;
+    std::optional<Links> inside;
+    net.netns = make_namespace([&] {
         set_up_loopback();
         allow_ping();
         // Interfaces to come have IPv4 only; ::1 on lo stays.
         if (!read_sysctl("ipv6/conf/default/disable_ipv6").empty())
             write_sysctl("ipv6/conf/default/disable_ipv6", "1");
-        result.dns_udp = bind_dns_socket(SOCK_DGRAM);
-        result.dns_tcp = bind_dns_socket(SOCK_STREAM);
-        install_dns_redirect(port_of(result.dns_udp), port_of(result.dns_tcp));
+        net.dns_udp = bind_dns_socket(SOCK_DGRAM);
+        net.dns_tcp = bind_dns_socket(SOCK_STREAM);
+        install_dns_redirect(port_of(net.dns_udp), port_of(net.dns_tcp));
+        inside.emplace();
     });
-    return result;
+    return NewEndpoint{std::move(net), std::move(*inside)};
 }
 
 std::string veth_name(Ipv4 address) {
     return fmt::format("ve-{:08x}", address.value);
 }
 
-void join_bridge(Links& hub, Links& inside, int netns, const BridgeSeat& seat) {
+namespace {
+Ipv4 address_of(const BridgeSeat& seat) {
     const std::optional<Ipv4> address = Ipv4::parse(seat.seat.ip);
     if (!address)
         throw Error{ErrorKind::internal, fmt::format("seat on '{}' has no address", seat.seat.network)};
+    return *address;
+}
+}  // namespace
+
+void plug_in(Links& hub, int netns, const BridgeSeat& seat) {
     VethOptions pair;
-    pair.name = veth_name(*address);
+    pair.name = veth_name(address_of(seat));
     pair.master = seat.bridge_index;
     pair.peer_name = seat.seat.interface;
     pair.peer_namespace = netns;
@@ -80,13 +87,19 @@ void join_bridge(Links& hub, Links& inside, int netns, const BridgeSeat& seat) {
         hub.remove(pair.name);
         hub.create_veth(pair);
     }
-    InterfaceSetup setup{seat.seat.interface, InterfaceAddress{*address, seat.seat.prefix_length},
-                         std::nullopt};
+}
+
+void configure_inside(Links& inside, const BridgeSeat& seat) {
+    const InterfaceAddress address{address_of(seat), seat.seat.prefix_length};
+    InterfaceSetup setup{seat.seat.interface, address, std::nullopt};
     if (!seat.seat.gateway.empty()) setup.default_gateway = Ipv4::parse(seat.seat.gateway);
     inside.configure(setup);
-    hub.wait_ready(pair.name);
-    hub.wait_ready(seat.bridge);  // has a carrier with its first port
     inside.wait_ready(seat.seat.interface);
+}
+
+bool passes(Links& hub, const BridgeSeat& seat) {
+    // The bridge has a carrier of its own, from its first port on.
+    return hub.ready(veth_name(address_of(seat))) && hub.ready(seat.bridge);
 }
 
 }  // namespace stack::network

@@ -45,6 +45,7 @@ void make_uplink(const HubRecord& record, int hub_namespace) {
     pair.name = record.uplink;
     pair.peer_name = kHubUplink;
     pair.peer_namespace = hub_namespace;
+    pair.up = false;
     host.create_veth(pair);
     host.configure({record.uplink, InterfaceAddress{host_address(record), kLinkLength}, std::nullopt});
     InterfaceSetup inside{kHubUplink, InterfaceAddress{hub_address(record), kLinkLength},
@@ -97,8 +98,7 @@ HubRecord plan_host_side(const std::string& project, const std::string& seed,
     return record;
 }
 
-std::vector<std::string> find_foreign_chains() {
-    Nft nft;
+std::vector<std::string> find_foreign_chains(Nft& nft) {
     // Docker evaluates DOCKER-USER before anything else and never clears it; its FORWARD policy is DROP.
     if (nft.list("list chain ip filter DOCKER-USER\n")) return {"DOCKER-USER"};
     const std::optional<std::string> forward = nft.list("list chain ip filter FORWARD\n");
@@ -106,9 +106,8 @@ std::vector<std::string> find_foreign_chains() {
     return {};
 }
 
-void ensure_host_side(const HubRecord& record, int hub_namespace, const std::vector<Prefix>& subnets,
-                      std::vector<std::string>& notes) {
-    Nft nft;
+void ensure_host_side(Nft& nft, const HubRecord& record, int hub_namespace,
+                      const std::vector<Prefix>& subnets, std::vector<std::string>& notes) {
     // Rules before links: nothing is reachable before it is protected.
     if (!nft.list(fmt::format("list chain ip {} protect\n", record.table))) {
         const HostRules rules{record.project, record.table, record.uplink, record.link, subnets};

@@ -10,6 +10,8 @@
 
 namespace stack::network {
 
+class Nft;
+
 /// Name of the uplink inside every hub.
 inline constexpr const char* kHubUplink = "uplink";
 
@@ -28,11 +30,11 @@ HubRecord plan_host_side(const std::string& project, const std::string& seed,
 /// Makes what is missing: the pair, addresses, settings, table (with masquerading for `subnets`), routes to them,
 /// forwarding. Adds to `notes` what it changed beyond its own objects. Rules in foreign chains are named in `record`
 /// by find_foreign_chains and saved by the caller before this. Throws Error.
-void ensure_host_side(const HubRecord& record, int hub_namespace, const std::vector<Prefix>& subnets,
-                      std::vector<std::string>& notes);
+void ensure_host_side(Nft& nft, const HubRecord& record, int hub_namespace,
+                      const std::vector<Prefix>& subnets, std::vector<std::string>& notes);
 
 /// Chains of `table ip filter` that would drop what the hub forwards.
-std::vector<std::string> find_foreign_chains();
+std::vector<std::string> find_foreign_chains(Nft& nft);
 
 void add_host_route(const HubRecord& record, const Prefix& subnet);
 void remove_host_route(const HubRecord& record, const Prefix& subnet);

@@ -1,5 +1,6 @@
 #include "network/hub.hpp"
 
+#include "network/endpoint.hpp"
 #include "network/host_side.hpp"
 #include "network/links.hpp"
 #include "network/namespace.hpp"
@@ -71,9 +72,16 @@ struct Hub::Impl {
     std::map<std::string, int> bridge_index;
     std::map<std::string, Ipv4> last_address;
     std::vector<std::string> notes;
+    std::optional<Nft> host_nft_;
     std::mutex mutex;
 
     explicit Impl(const HubOptions& given) : options{given}, store{given.data_directory} {}
+
+    // Kept: closing such a socket after a deletion waits for an RCU grace period.
+    Nft& host_nft() {
+        if (!host_nft_) host_nft_.emplace();
+        return *host_nft_;
+    }
 
     [[nodiscard]] bool has_uplink() const { return options.uplink == Uplink::veth; }
 
@@ -103,14 +111,14 @@ struct Hub::Impl {
         record.project = options.project;
         record.boot = boot_id();
         record.pin = pin_path(options);
-        if (has_uplink()) record.foreign_chains = find_foreign_chains();
+        if (has_uplink()) record.foreign_chains = find_foreign_chains(host_nft());
         store.save(record);
 
         netns = make_namespace(set_up_hub_namespace);
         pin_namespace(netns.get(), record.pin);
         links.emplace(Links::in(netns.get()));
         for (auto& [name, network] : networks) make_bridge(network);
-        if (has_uplink()) ensure_host_side(record, netns.get(), routed_subnets(), notes);
+        if (has_uplink()) ensure_host_side(host_nft(), record, netns.get(), routed_subnets(), notes);
         record.complete = true;
         store.save(record);
     }
@@ -118,13 +126,13 @@ struct Hub::Impl {
     // A hub that exists may have lost its host side: somebody flushed the rules or restarted a firewall.
     void repair() {
         if (!has_uplink()) return;
-        for (const std::string& chain : find_foreign_chains()) {
+        for (const std::string& chain : find_foreign_chains(host_nft())) {
             auto& known = record.foreign_chains;
             if (std::find(known.begin(), known.end(), chain) != known.end()) continue;
             known.push_back(chain);
             store.save(record);
         }
-        ensure_host_side(record, netns.get(), routed_subnets(), notes);
+        ensure_host_side(host_nft(), record, netns.get(), routed_subnets(), notes);
     }
 
     static void remove_kernel_objects(const HubRecord& old) {
@@ -146,9 +154,10 @@ struct Hub::Impl {
         const Ipv4 gateway = *Ipv4::parse(network.spec.gateway);
         if (!links->find(network.bridge))
             links->create_bridge(network.bridge, mac_of(gateway), network.spec.mtu);
+        bridge_index[network.spec.name] =
+            *links->find(network.bridge);  // before it is up, see VethOptions::up
         links->configure(
             {network.bridge, InterfaceAddress{gateway, subnet_of(network).length}, std::nullopt});
-        bridge_index[network.spec.name] = *links->find(network.bridge);
         const std::string rules = add_hub_bridge(bridge_of(network));
         if (rules.empty()) return;
         in_namespace(netns.get(), [&] { Nft{}.apply(rules, "add the network to the hub's rules"); });
@@ -156,7 +165,8 @@ struct Hub::Impl {
 
     void route_on_host(const NetworkRecord& network) {
         if (!network.routed) return;
-        Nft{}.apply(add_host_subnet(record.table, subnet_of(network)), "add the network to the host's rules");
+        host_nft().apply(add_host_subnet(record.table, subnet_of(network)),
+                         "add the network to the host's rules");
         add_host_route(record, subnet_of(network));
     }
 
@@ -200,6 +210,26 @@ struct Hub::Impl {
     [[nodiscard]] BridgeSeat bridge_seat(const EndpointSpec& seat) {
         const NetworkRecord& network = known_network(seat.network);
         return BridgeSeat{bridge_index.at(seat.network), network.bridge, network.spec.mtu, seat};
+    }
+
+    // The lock is held for single requests only: many containers start at once.
+    void join(int container, Links& inside, const EndpointSpec& seat) {
+        try {
+            BridgeSeat place;
+            {
+                const std::lock_guard guard{mutex};
+                place = bridge_seat(seat);
+                plug_in(*links, container, place);
+            }
+            configure_inside(inside, place);
+            const auto passing = [&] {
+                const std::lock_guard guard{mutex};
+                return passes(*links, place);
+            };
+            wait_until(passing);
+        } catch (Error& error) {
+            throw std::move(error.add_context(fmt::format("join network '{}'", seat.network)));
+        }
     }
 
     void give_address(const std::string& owner, EndpointSpec& seat, NetworkRecord& network) {
@@ -310,8 +340,8 @@ void Hub::remove_network(const std::string& name, bool force) {
     if (network.routed) {
         remove_host_route(impl_->record, subnet_of(network));
         tolerate_missing([&] {
-            Nft{}.apply(remove_host_subnet(impl_->record.table, subnet_of(network)),
-                        "remove the network's rules");
+            impl_->host_nft().apply(remove_host_subnet(impl_->record.table, subnet_of(network)),
+                                    "remove the network's rules");
         });
     }
     const std::string rules = remove_hub_bridge(bridge_of(network));
@@ -366,19 +396,14 @@ void Hub::release(const std::string& owner) {
 }
 
 EndpointNamespace Hub::make_endpoint(const std::vector<EndpointSpec>& seats) {
-    EndpointNamespace result = make_endpoint_namespace();
-    for (const EndpointSpec& seat : seats) attach(result.netns.get(), seat);
-    return result;
+    NewEndpoint endpoint = make_endpoint_namespace();
+    for (const EndpointSpec& seat : seats) impl_->join(endpoint.net.netns.get(), endpoint.inside, seat);
+    return std::move(endpoint.net);
 }
 
 void Hub::attach(int netns, const EndpointSpec& seat) {
     Links inside = Links::in(netns);
-    const std::lock_guard guard{impl_->mutex};
-    try {
-        join_bridge(*impl_->links, inside, netns, impl_->bridge_seat(seat));
-    } catch (Error& error) {
-        throw std::move(error.add_context(fmt::format("join network '{}'", seat.network)));
-    }
+    impl_->join(netns, inside, seat);
 }
 
 namespace {
@@ -393,7 +418,7 @@ bool Hub::add_fast_path(const PublishedPort& port, const EndpointSpec& seat) {
     const std::optional<Ipv4> container = Ipv4::parse(seat.ip);
     const bool ipv4 = port.host_ip.empty() || Ipv4::parse(port.host_ip);
     if (!network.routed || !container || !ipv4) return false;
-    Nft nft;
+    Nft& nft = impl_->host_nft();
     const std::string add = stack::network::add_fast_path(impl_->record.table, port, *container);
     const std::string doing = fmt::format("publish port {}", port.host_port);
     try {
@@ -410,8 +435,8 @@ void Hub::remove_fast_path(const PublishedPort& port) {
     const std::lock_guard guard{impl_->mutex};
     if (!impl_->has_uplink() || !(port.host_ip.empty() || Ipv4::parse(port.host_ip))) return;
     try {
-        Nft{}.apply(stack::network::remove_fast_path(impl_->record.table, port),
-                    fmt::format("stop publishing port {}", port.host_port));
+        impl_->host_nft().apply(stack::network::remove_fast_path(impl_->record.table, port),
+                                fmt::format("stop publishing port {}", port.host_port));
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::not_found) throw;
     }

@@ -12,7 +12,7 @@
 // differ in `Uplink` alone.
 #pragma once
 
-#include "network/endpoint.hpp"
+#include "network/endpoint_namespace.hpp"
 #include "network/ipam.hpp"
 #include "network/network_spec.hpp"
 #include "runtime/base/fd.hpp"

@@ -137,7 +137,7 @@ void Links::create_bridge(const std::string& name, const MacAddress& mac, int mt
 
 void Links::create_veth(const VethOptions& options) {
     NetlinkMessage message{RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL};
-    message.header(link_header(0, IFF_UP, IFF_UP));
+    message.header(link_header(0, options.up ? unsigned{IFF_UP} : 0u, IFF_UP));
     put_name(message, options.name);
     if (options.master > 0) message.put_u32(IFLA_MASTER, static_cast<std::uint32_t>(options.master));
     if (options.mtu > 0) message.put_u32(IFLA_MTU, static_cast<std::uint32_t>(options.mtu));
@@ -202,12 +202,16 @@ bool Links::ready(const std::string& name) {
     return result;
 }
 
+void wait_until(const std::function<bool()>& check) {
+    constexpr int kTries = 1000;
+    constexpr std::chrono::milliseconds kPause{1};
+    for (int i = 0; i < kTries && !check(); ++i) std::this_thread::sleep_for(kPause);
+}
+
 void Links::wait_ready(const std::string& name) {
     // A link that got its carrier is taken into use by a work queue. Since Linux 6.7 asking for the link does that
     // work at once; before, it takes some milliseconds.
-    constexpr int kTries = 1000;
-    constexpr std::chrono::milliseconds kPause{1};
-    for (int i = 0; i < kTries && !ready(name); ++i) std::this_thread::sleep_for(kPause);
+    wait_until([&] { return ready(name); });
 }
 
 void Links::configure(const InterfaceSetup& setup) {

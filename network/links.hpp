@@ -6,6 +6,7 @@
 #include "network/netlink.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct VethOptions {
     int peer_namespace = -1;  ///< descriptor of the namespace it is born in; -1: this one
     std::optional<MacAddress> peer_mac;
     int mtu = 0;  ///< 0: the default
+    /// Whether this side comes up at once. A link that is up should not be asked about before its peer is: on recent
+    /// kernels the question makes the missing carrier official, which takes an RCU grace period.
+    bool up = true;
 };
 
 struct InterfaceAddress {
@@ -34,6 +38,9 @@ struct InterfaceSetup {
     std::optional<InterfaceAddress> address;
     std::optional<Ipv4> default_gateway;
 };
+
+/// Polls every millisecond until `check` holds, at most a second; links don't fail because of it.
+void wait_until(const std::function<bool()>& check);
 
 class Links {
   public:
@@ -50,7 +57,7 @@ class Links {
     /// True when the link has a carrier and, as a bridge port, forwards.
     [[nodiscard]] bool ready(const std::string& name);
 
-    /// Waits until `ready`, at most a second: right after a pair comes up the kernel still drops what is sent, and a
+    /// Waits until `ready`: right after a pair comes up the kernel still drops what is sent, and a
     /// lost first packet is asked for again a whole second later.
     void wait_ready(const std::string& name);
 

@@ -114,9 +114,7 @@ std::string hub_ruleset(const std::string& uplink, const std::vector<HubBridge>&
     }
     // What comes from the uplink was opened by the host itself (its own rules see to that). It enters a network
     // under the gateway's address, so that containers answer it whichever network holds their default route.
-    return fmt::format(R"(add table ip stack
-delete table ip stack
-table ip stack {{
+    return fmt::format(R"(table ip stack {{
 	set open {{
 		type ifname
 {open}	}}

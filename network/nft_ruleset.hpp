@@ -38,6 +38,7 @@ struct HubBridge {
     bool translated = false;  ///< the host has no route to it: goes out under the uplink's address
     bool operator==(const HubBridge&) const = default;
 };
+/// For a new hub: there is no table yet.
 std::string hub_ruleset(const std::string& uplink, const std::vector<HubBridge>& bridges);
 std::string add_hub_bridge(const HubBridge& bridge);
 std::string remove_hub_bridge(const HubBridge& bridge);
