@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,15 +25,7 @@
 namespace stack {
 namespace {
 
-bool eventually(const std::function<bool()>& check,
-                std::chrono::milliseconds limit = std::chrono::seconds{5}) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (!check()) {
-        if (std::chrono::steady_clock::now() > end) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
-    return true;
-}
+using test::eventually;
 
 enum class Host { as_is, v1_only };
 

@@ -1,4 +1,4 @@
 add_executable(keeper_test_supervisor ${CMAKE_CURRENT_LIST_DIR}/keeper_test_supervisor.cpp)
 target_link_libraries(keeper_test_supervisor PRIVATE stack_keeper_client)
-stack_test(kernel_keeper kernel SOURCES keeper_test.cpp LIBRARIES stack_keeper_client TIMEOUT 120)
+stack_test(kernel_keeper kernel SOURCES keeper_test.cpp LIBRARIES stack_keeper_client stack_test_support TIMEOUT 120)
 add_dependencies(kernel_keeper stack-keeper keeper_test_supervisor)

@@ -4,6 +4,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/keeper/keeper_client.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -30,16 +31,9 @@
 namespace stack {
 namespace {
 
-using std::chrono::milliseconds;
+using test::eventually;
 
-bool eventually(const std::function<bool()>& check, milliseconds limit = std::chrono::seconds{20}) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (!check()) {
-        if (std::chrono::steady_clock::now() > end) return false;
-        std::this_thread::sleep_for(milliseconds{1});
-    }
-    return true;
-}
+using std::chrono::milliseconds;
 
 class KeeperTest : public testing::Test {
   protected:
@@ -49,9 +43,15 @@ class KeeperTest : public testing::Test {
         directory = ::mkdtemp(name);
     }
     void TearDown() override {
+        // The keeper's children become ours when it dies.
         if (keeper.valid() && keeper.alive()) keeper.signal(SIGKILL);
-        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-        }
+        EXPECT_TRUE(eventually([&] {
+            pid_t reaped;
+            while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+            }
+            if (const auto left = supervisor(); left && reaped == 0) ::kill(*left, SIGKILL);
+            return reaped < 0;
+        }));
         remove_tree(directory);
     }
     void start(std::vector<std::string> arguments, std::vector<KeeperStart::Held> held = {},

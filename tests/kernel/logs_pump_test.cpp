@@ -4,6 +4,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -26,17 +27,10 @@
 namespace stack::logs {
 namespace {
 
+using test::eventually;
+
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-bool eventually(const std::function<bool()>& check, milliseconds limit = seconds{30}) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (!check()) {
-        if (std::chrono::steady_clock::now() > end) return false;
-        std::this_thread::sleep_for(milliseconds{1});
-    }
-    return true;
-}
 
 class LogPumpTest : public testing::Test {
   protected:
