@@ -7,11 +7,16 @@
 #include "manager/engine/project_store.hpp"
 #include "runtime/base/path_at.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include <fmt/format.h>
 
 namespace stack::cli {
 
 namespace {
+
+constexpr std::chrono::seconds kLeaveLimit{5};
 
 /// Nothing on this host belongs to the project: no records, no run directory, no volumes that are to go.
 bool nothing_there(const Context& context, const std::string& name, const DownCommand& command) {
@@ -22,6 +27,16 @@ bool nothing_there(const Context& context, const std::string& name, const DownCo
     for (const engine::VolumeRecord& volume : engine::list_volumes(context.paths))
         if (volume.project == name) return false;
     return true;
+}
+
+/// The supervisor takes the last things away when it leaves: the project's network namespace, its records, itself. Who
+/// looks after `down` shall find nothing, so this waits for it, unless somebody has brought the project up again.
+void wait_until_left(const Context& context, const std::string& name) {
+    const auto limit = std::chrono::steady_clock::now() + kLeaveLimit;
+    while (path_exists(context.paths.lock_file(name)) && std::chrono::steady_clock::now() < limit) {
+        if (!engine::load_project_state(context.paths, name).containers.empty()) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
 }
 
 }  // namespace
@@ -39,7 +54,10 @@ int run_down(const Context& context, const DownCommand& command) {
     request.options = command.options;
     const std::string name = named.name;
     request.project = std::move(named.project);
-    return run_operation(context, name, "/v1/down", control::to_json(request), "Removing");
+    const bool whole = command.options.services.empty();
+    const int code = run_operation(context, name, "/v1/down", control::to_json(request), "Removing");
+    if (code == 0 && whole) wait_until_left(context, name);
+    return code;
 }
 
 }  // namespace stack::cli
