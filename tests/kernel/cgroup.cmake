@@ -1,1 +1,1 @@
-stack_test(kernel_cgroup kernel SOURCES cgroup_test.cpp LIBRARIES stack_cgroup stack_test_support)
+stack_test(kernel_cgroup kernel SERIAL SOURCES cgroup_test.cpp LIBRARIES stack_cgroup stack_test_support)

@@ -56,7 +56,8 @@ class KeeperTest : public testing::Test {
     }
     void start(std::vector<std::string> arguments, std::vector<KeeperStart::Held> held = {},
                const std::string& journal = {}) {
-        arguments.insert(arguments.begin(), std::string{STACK_BINARY_DIR} + "/keeper_test_supervisor");
+        const auto tests = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+        arguments.insert(arguments.begin(), tests / "keeper_test_supervisor");
         keeper = start_keeper({std::string{STACK_BINARY_DIR} + "/stack-keeper",
                                journal.empty() ? directory + "/journal" : journal, arguments, "/",
                                std::move(held)});
