@@ -305,12 +305,14 @@ bool is_plain_yaml(std::string_view text) {
         if (text == word) return false;
     const char first = text.front();
     if (text.back() == ' ' || text.back() == ':') return false;
-    if (first >= '0' && first <= '9')  // dates, 22:22 and the like
-        if (text.find_first_not_of("0123456789.:-_+eExXoTZ ") == std::string_view::npos) return false;
-    const bool legal_first = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') ||
-                             (first >= '0' && first <= '9') || first == '/' || first == '.' || first == '_' ||
-                             first == '$' || first == '(' || first == '+' || first == '^' || first == '~' ||
-                             first == '\\';
+    const bool digit = first >= '0' && first <= '9';
+    if (digit && text.find_first_not_of("0123456789:-.") == std::string_view::npos &&
+        text.find_first_of(":-") != std::string_view::npos)
+        return false;  // dates, and 22:22, a number of base 60 for old readers
+    const bool letter = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
+    const bool dash = first == '-' && text.size() > 1 && text[1] != ' ' && !text.starts_with("---");
+    const bool legal_first =
+        letter || digit || dash || std::string_view{"/._$(+^~\\"}.find(first) != std::string_view::npos;
     if (!legal_first) return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto c = static_cast<unsigned char>(text[i]);

@@ -90,7 +90,7 @@ class ConsistencyCheck {
             const Position where = place(service, fmt::format("networks.{}", name));
             const auto network = project_.networks.find(name);
             if (network == project_.networks.end()) {
-                undefined(service, "network", name, keys_of(project_.networks), where);
+                undefined(service, "network", name, project_.networks, where);
                 continue;
             }
             const std::string& address = attachment.ipv4_address;
@@ -121,8 +121,7 @@ class ConsistencyCheck {
     }
 
     void undefined_volume(const Service& service, const VolumeMount& mount) {
-        Diagnostic& diagnostic =
-            undefined(service, "volume", mount.source, keys_of(project_.volumes), mount.position);
+        Diagnostic& diagnostic = undefined(service, "volume", mount.source, project_.volumes, mount.position);
         if (!diagnostic.hint.empty()) return;
         diagnostic.hint =
             mount.source.find('/') != std::string::npos
@@ -136,7 +135,7 @@ class ConsistencyCheck {
         std::map<std::string, const FileGrant*> targets;
         for (const FileGrant& grant : grants) {
             if (!sources.contains(grant.source))
-                undefined(service, what, grant.source, keys_of(sources), grant.position);
+                undefined(service, what, grant.source, sources, grant.position);
             const auto [first, is_new] = targets.emplace(grant.target, &grant);
             if (!is_new)
                 error(service, "duplicate-target", fmt::format("{} is mounted twice", grant.target),
@@ -150,7 +149,7 @@ class ConsistencyCheck {
         const Position where = place(service, fmt::format("depends_on.{}", name));
         const auto disabled = project_.disabled_services.find(name);
         if (disabled == project_.disabled_services.end()) {
-            undefined(service, "service", name, keys_of(project_.services), where);
+            undefined(service, "service", name, project_.services, where);
             return;
         }
         error(service, "disabled-dependency",
@@ -160,12 +159,13 @@ class ConsistencyCheck {
             .hint = fmt::format("add --profile {}, or \"required: false\"", disabled->second.profiles[0]);
     }
 
+    template <class Map>
     Diagnostic& undefined(const Service& service, std::string_view what, const std::string& name,
-                          const std::vector<std::string>& known, const Position& where) {
+                          const Map& known, const Position& where) {
         Diagnostic& diagnostic = error(
             service, "undefined",
             fmt::format("service \"{}\" refers to undefined {} \"{}\"", service.name, what, name), where);
-        if (const auto near = nearest(name, known))
+        if (const auto near = nearest(name, keys_of(known)))
             diagnostic.hint = fmt::format("did you mean \"{}\"?", *near);
         return diagnostic;
     }

@@ -132,6 +132,9 @@ class ServiceDecoder {
             decode_deploy(context_, *deploy, service_);
         imply_dependencies();
         std::move(tmpfs_.begin(), tmpfs_.end(), std::back_inserter(service_.volumes));
+        // One order for all ways to write it: options that only the short form of tmpfs has stand last.
+        std::stable_partition(service_.volumes.begin(), service_.volumes.end(),
+                              [](const VolumeMount& mount) { return mount.tmpfs_options.empty(); });
     }
 
   private:
@@ -342,7 +345,7 @@ class ServiceDecoder {
                        above ? fmt::format("the soft limit of {} is above the hard one", name)
                              : fmt::format("ulimit {} can't be negative", name),
                        node)
-                .hint = "-1 means unlimited";
+                .hint = above ? "soft can be at most hard" : "-1 means unlimited";
             return std::nullopt;
         }
         return limit;

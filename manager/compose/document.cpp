@@ -207,6 +207,10 @@ class TreeBuilder final : public YAML::EventHandler {
             hint = words.hint;
             break;
         }
+        if (message == "unexpected text" && is_first_on_line(at)) {
+            message = "the indentation of this line fits nothing above it";
+            hint = "keys of one mapping begin in the same column";
+        }
         if (message.ends_with("is not closed") && !open_.empty()) at = open_.back().node->offset;
         Diagnostic& diagnostic = diagnose(at, std::string{message});
         diagnostic.hint = hint;
@@ -224,6 +228,11 @@ class TreeBuilder final : public YAML::EventHandler {
         bool flow = false;
         bool has_merge_key = false;
     };
+
+    [[nodiscard]] bool is_first_on_line(std::size_t at) const {
+        while (at > 0 && source_[at - 1] == ' ') --at;
+        return at == 0 || source_[at - 1] == '\n';
+    }
 
     static std::size_t offset_of(const YAML::Mark& mark) {
         return static_cast<std::size_t>(std::max(mark.pos, 0));

@@ -24,6 +24,9 @@ class Reporter {
     }
     [[nodiscard]] bool failed() const { return failed_; }
     [[nodiscard]] std::set<std::string> services_with_errors() const;
+    /// False once there are so many reports that looking for suggestions, which costs a walk over all names, is no
+    /// help any more.
+    [[nodiscard]] bool wants_suggestions() const { return diagnostics_.size() < 50; }
     /// Sorted by file in the order given (others last), then by place. Leaves the reporter empty.
     std::vector<Diagnostic> take(const std::vector<std::string>& file_order);
 

@@ -153,6 +153,7 @@ Parsed<VolumeMount> parse_mount(std::string_view text) {
         return SyntaxProblem{fmt::format("invalid volume \"{}\": {}", text, why),
                              "write TARGET, SOURCE:TARGET or SOURCE:TARGET:ro"};
     };
+    if (text.find('\\') != std::string_view::npos) return problem("Windows paths are not supported");
     const std::vector<std::string_view> parts = mount_parts(text);
     if (parts.size() > 3) return problem("too many colons");
     for (const std::string_view part : parts)
@@ -166,7 +167,6 @@ Parsed<VolumeMount> parse_mount(std::string_view text) {
     mount.target = clean_path(parts[1]);
     const char first = mount.source[0];
     if (first == '.' || first == '/' || first == '~') mount.type = VolumeMount::Type::bind;
-    if (mount.source.find('\\') != std::string::npos) return problem("Windows paths are not supported");
     if (parts.size() == 3) apply_mount_options(mount, parts[2]);
     return mount;
 }

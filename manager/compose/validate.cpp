@@ -136,6 +136,7 @@ class Validator {
             complain(value, key, "unknown-key",
                      place.empty() ? fmt::format("unknown key \"{}\"", name)
                                    : fmt::format("unknown key \"{}\" in {}", name, place));
+        if (!reporter_.wants_suggestions()) return;
         if (const auto near = nearest(name, keys.member_names())) {
             diagnostic.hint = fmt::format("did you mean \"{}\"?", *near);
         } else if (path_.size() == 1) {

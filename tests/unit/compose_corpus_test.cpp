@@ -1,0 +1,111 @@
+// Compose files in the manner of those that people have: each loads to the model whose canonical form was checked by
+// hand (expected.yaml), and that form loads to itself.
+#include "manager/compose/config_output.hpp"
+#include "manager/compose/model_json.hpp"
+#include "tests/support/golden.hpp"
+#include "tests/unit/compose_fixture.hpp"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace stack::compose::test {
+namespace {
+
+const std::string kCorpus = std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/corpus";
+
+std::vector<std::string> corpus_names() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator{kCorpus})
+        names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+LoadRequest request_for(const std::string& name) {
+    LoadRequest request;
+    request.cwd = kCorpus + "/" + name;
+    request.environment = {{"HOME", "/home/user"},
+                           {"ADMIN_PASSWORD", "secret"},
+                           {"FROM_SHELL", "shell value"},
+                           {"GF_FROM_SHELL", "shell value"}};
+    return request;
+}
+
+std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
+    return text;
+}
+
+// Positions tell where a value was read, which differs between a file and its canonical form.
+Project without_places(Project project) {
+    project.files.clear();
+    for (auto& [key, service] : project.services) {
+        service.position = {};
+        service.positions.clear();
+        for (Port& port : service.ports) port.position = {};
+        for (VolumeMount& mount : service.volumes) mount.position = {};
+        for (FileGrant& grant : service.secrets) grant.position = {};
+        for (FileGrant& grant : service.configs) grant.position = {};
+    }
+    const auto clear = [](auto& resources) {
+        for (auto& [key, resource] : resources) resource.position = {};
+    };
+    clear(project.networks);
+    clear(project.volumes);
+    clear(project.secrets);
+    clear(project.configs);
+    return project;
+}
+
+class ComposeCorpus : public ::testing::TestWithParam<std::string> {
+  protected:
+    LoadResult load_corpus() {
+        LoadResult result = load(request_for(GetParam()));
+        EXPECT_TRUE(result.project) << render(result.diagnostics, result.sources, false);
+        return result;
+    }
+};
+
+TEST_P(ComposeCorpus, LoadsToTheExpectedModel) {
+    const LoadResult result = load_corpus();
+    ASSERT_TRUE(result.project);
+    const std::string text = render(result.diagnostics, result.sources, false) + config_yaml(*result.project);
+    const std::string directory = kCorpus + "/" + GetParam();
+    EXPECT_TRUE(
+        stack::test::matches_golden("compose/corpus/" + GetParam() + "/expected.yaml",
+                                    replace_all(replace_all(text, directory, "/project"), kCorpus, "")));
+}
+
+TEST_P(ComposeCorpus, CanonicalOutputLoadsToItself) {
+    const LoadResult first = load_corpus();
+    ASSERT_TRUE(first.project);
+    for (const bool as_json : {false, true}) {
+        LoadRequest again = request_for(GetParam());
+        again.files = {"-"};
+        again.stdin_text = as_json ? config_json(*first.project) : config_yaml(*first.project);
+        const LoadResult second = load(again);
+        ASSERT_TRUE(second.project) << render(second.diagnostics, second.sources, false);
+        EXPECT_EQ(config_yaml(*second.project), config_yaml(*first.project));
+        // Unused resources and disabled services are not printed, so they can't come back.
+        Project expected = without_places(*first.project), actual = without_places(*second.project);
+        for (const auto& [key, service] : expected.services)
+            EXPECT_EQ(to_json(actual.services[key]).dump(1), to_json(service).dump(1));
+        EXPECT_EQ(actual.services.size(), expected.services.size());
+    }
+}
+
+TEST_P(ComposeCorpus, SurvivesTheWayThroughJson) {
+    const LoadResult result = load_corpus();
+    ASSERT_TRUE(result.project);
+    const std::string text = to_json(*result.project).dump();
+    EXPECT_EQ(project_from_json(nlohmann::json::parse(text)), *result.project);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ComposeCorpus, ::testing::ValuesIn(corpus_names()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace stack::compose::test
