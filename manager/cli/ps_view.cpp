@@ -53,8 +53,8 @@ std::string date_text(WallTime time) {
                        parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-// `all addresses` is two sockets for people and scripts: 0.0.0.0 and ::. Sorted, and exposed ports that are published
-// as well only as published.
+// `all addresses` is two sockets for people and scripts: 0.0.0.0 and ::. Sorted, and exposed ports that are
+// published as well only as published.
 std::vector<PortView> listed(const std::vector<PortView>& ports) {
     std::vector<PortView> result;
     for (const PortView& port : ports) {

@@ -1,4 +1,5 @@
-// What `ps` and `ls` print, in the words and columns of the Compose command line. Text from values: time comes in.
+// What `ps` and `ls` print, in the words and columns of the Compose command line. Text from values: time
+// comes in.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,8 @@ struct ContainerView {
     int local_volumes = 0;
 };
 
-/// `Up 3 seconds (healthy)`, `Exited (137) 2 seconds ago (out of memory)`, `Restarting (1) 5 seconds ago`, `Created`.
+/// `Up 3 seconds (healthy)`, `Exited (137) 2 seconds ago (out of memory)`, `Restarting (1) 5 seconds ago`,
+/// `Created`.
 std::string status_text(const ContainerView& container, WallTime now);
 /// `0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, 443/tcp`; neighbours that map to themselves as one range.
 std::string ports_text(const std::vector<PortView>& ports);

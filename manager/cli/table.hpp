@@ -6,8 +6,8 @@
 
 namespace stack::cli {
 
-/// Rows shorter than the headings are filled up; control characters in cells are shown as `?`, so that a name from
-/// outside can't steer the terminal. Widths count UTF-8 characters.
+/// Rows shorter than the headings are filled up; control characters in cells are shown as `?`, so that a name
+/// from outside can't steer the terminal. Widths count UTF-8 characters.
 std::string format_table(const std::vector<std::string>& headings,
                          const std::vector<std::vector<std::string>>& rows);
 

@@ -43,7 +43,8 @@ struct Operation {
     std::string config_hash;                   ///< create_container, create_network
     std::string replaces;                      ///< id of the container this one takes over from
     compose::DependencyCondition condition{};  ///< wait_condition
-    /// wait_condition: false turns a failure, of this wait or of its prerequisites, into a warning; what follows goes on.
+    /// wait_condition: false turns a failure, of this wait or of its prerequisites, into a warning; what
+    /// follows goes on.
     bool required = true;
     std::optional<std::chrono::nanoseconds> timeout;  ///< stop_container: beats the service's grace period
     int signal = 0;                                   ///< kill_container

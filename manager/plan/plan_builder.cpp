@@ -92,8 +92,9 @@ int StartEmitter::start(Operation operation, const std::map<std::string, compose
     return id;
 }
 
-// A dependency that must only run is there once its start is done. Everything else, and every optional dependency
-// (whose failure must not stop the start), is watched by an operation of its own, shared by all that wait for it.
+// A dependency that must only run is there once its start is done. Everything else, and every optional
+// dependency (whose failure must not stop the start), is watched by an operation of its own, shared by all
+// that wait for it.
 std::vector<int> StartEmitter::wait_for(const std::string& service, const std::string& dependency,
                                         const compose::Dependency& how) {
     Join& starts = starts_[dependency];

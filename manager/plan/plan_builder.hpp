@@ -1,5 +1,5 @@
-// What the planners share: operations with their numbers, joins of many prerequisites, and who waits for whom when
-// containers start. Internal to manager/plan.
+// What the planners share: operations with their numbers, joins of many prerequisites, and who waits for whom
+// when containers start. Internal to manager/plan.
 #pragma once
 
 #include "manager/plan/graph.hpp"
@@ -15,8 +15,8 @@
 
 namespace stack::plan {
 
-/// Operations that are waited for together. Between many and many stands a barrier, so that a plan stays linear in
-/// the number of containers; one or none needs none. Complete before it is first used.
+/// Operations that are waited for together. Between many and many stands a barrier, so that a plan stays
+/// linear in the number of containers; one or none needs none. Complete before it is first used.
 struct Join {
     std::string resource;  ///< name of the barrier
     std::vector<int> members;

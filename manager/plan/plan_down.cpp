@@ -1,4 +1,5 @@
-// plan_down: stop in reverse dependency order, remove the containers, then their networks, then volumes if asked.
+// plan_down: stop in reverse dependency order, remove the containers, then their networks, then volumes if
+// asked.
 #include "manager/plan/plan_builder.hpp"
 #include "manager/plan/planner.hpp"
 #include "manager/plan/service_selection.hpp"
@@ -66,8 +67,8 @@ class DownPlanner {
         }
     }
 
-    // One operation for a network or volume, after the removals of the containers that use it. Stays while a container
-    // that stays uses it.
+    // One operation for a network or volume, after the removals of the containers that use it. Stays while a
+    // container that stays uses it.
     void add_removal(OperationKind kind, const char* what, const std::string& name, const std::string& key,
                      std::set<std::string> ObservedContainer::*uses) {
         const auto user = std::find_if(

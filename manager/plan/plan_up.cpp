@@ -1,6 +1,6 @@
-// plan_up: what `up` and `create` have to do. Steps, in this order: who takes part, what must exist already, the fate
-// of each network, the fate of each replica, and then the operations: networks and volumes, stops in reverse order,
-// removals, all creations, and only then the starts along depends_on.
+// plan_up: what `up` and `create` have to do. Steps, in this order: who takes part, what must exist already,
+// the fate of each network, the fate of each replica, and then the operations: networks and volumes, stops in
+// reverse order, removals, all creations, and only then the starts along depends_on.
 #include "manager/plan/blame.hpp"
 #include "manager/plan/config_hash.hpp"
 #include "manager/plan/plan_builder.hpp"
@@ -126,7 +126,8 @@ class UpPlanner {
     std::map<std::string, std::vector<int>> stops_;  // bounced ones, by container id
 };
 
-// ---- who takes part --------------------------------------------------------------------------------------------
+// ---- who takes part
+// --------------------------------------------------------------------------------------------
 
 void UpPlanner::select() {
     if (project_.services.empty())
@@ -213,7 +214,8 @@ void UpPlanner::sort_containers() {
     }
 }
 
-// ---- fates -----------------------------------------------------------------------------------------------------
+// ---- fates
+// -----------------------------------------------------------------------------------------------------
 
 // A network whose definition changed is made anew, and every container on it with it. It stays as it is while
 // somebody is on it whom this plan has no means to make again.
@@ -289,8 +291,8 @@ std::string UpPlanner::why_outdated(const ServiceState& state, const ObservedCon
     return {};
 }
 
-// Numbers are never reused while a higher one is there: a new replica gets the highest plus one. Too many: outdated
-// ones go first, then the highest numbers.
+// Numbers are never reused while a higher one is there: a new replica gets the highest plus one. Too many:
+// outdated ones go first, then the highest numbers.
 void UpPlanner::choose_replicas(ServiceState& state) {
     if (!state.selected) return choose_for_changed_network(state);
     const Service& service = *state.service;
@@ -341,8 +343,8 @@ void UpPlanner::choose_for_changed_network(ServiceState& state) {
     }
 }
 
-// `restart: true`: who depends so on a service that is made anew, or restarted for this very reason, is restarted.
-// In dependency order, so one pass reaches everybody.
+// `restart: true`: who depends so on a service that is made anew, or restarted for this very reason, is
+// restarted. In dependency order, so one pass reaches everybody.
 void UpPlanner::follow_restarts() {
     if (!options_.start) return;
     for (const std::string& name : order_) {
@@ -389,7 +391,8 @@ void UpPlanner::check_names() {
     }
 }
 
-// ---- operations ------------------------------------------------------------------------------------------------
+// ---- operations
+// ------------------------------------------------------------------------------------------------
 
 void UpPlanner::add_volumes() {
     std::map<std::string, std::string> wanted;  // key -> real name
@@ -479,7 +482,8 @@ void UpPlanner::add_stops_and_removals() {
     }
 }
 
-// Before anything new starts: what a renamed service left behind may hold the ports that its successor asks for.
+// Before anything new starts: what a renamed service left behind may hold the ports that its successor asks
+// for.
 void UpPlanner::add_orphan_removals(StopEmitter& stops) {
     for (const ObservedContainer* orphan : orphans_) {
         const std::string cause = orphan->oneoff ? "one-off that has ended" : "not in the file";

@@ -32,7 +32,8 @@ std::string clean_target(std::string_view path) {
     return result.empty() ? "/" : result;
 }
 
-// ---- process ---------------------------------------------------------------------------------------------------
+// ---- process
+// ---------------------------------------------------------------------------------------------------
 
 std::vector<RlimitSpec> rlimits(const Service& service) {
     constexpr std::array kNames = {"as",      "core",     "cpu",        "data",   "fsize", "locks",
@@ -79,7 +80,8 @@ ProcessSpec process_spec(const SpecInputs& inputs, const std::string& hostname) 
     return process;
 }
 
-// ---- mounts ----------------------------------------------------------------------------------------------------
+// ---- mounts
+// ----------------------------------------------------------------------------------------------------
 
 MountSpec bind_mount(const ResolvedMount& resolved) {
     MountSpec mount;
@@ -149,7 +151,8 @@ std::vector<MountSpec> all_mounts(const SpecInputs& inputs) {
     return mounts;
 }
 
-// ---- the rest --------------------------------------------------------------------------------------------------
+// ---- the rest
+// --------------------------------------------------------------------------------------------------
 
 ResourceSpec resources(const Service& service) {
     constexpr std::uint64_t kPeriodUs = 100000;

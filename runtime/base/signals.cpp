@@ -24,7 +24,8 @@ constexpr std::array<std::pair<std::string_view, int>, 33> kSignals{{
     {"SYS", SIGSYS},       {"IOT", SIGABRT},  {"POLL", SIGIO},
 }};
 
-// Docker and images count real-time signals from the kernel's view through glibc: SIGRTMIN is 34, SIGRTMAX 64.
+// Docker and images count real-time signals from the kernel's view through glibc: SIGRTMIN is 34,
+// SIGRTMAX 64.
 constexpr int kRealTimeFirst = 34, kRealTimeLast = 64;
 
 std::optional<int> real_time(std::string_view name) {
