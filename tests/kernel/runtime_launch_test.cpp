@@ -1,6 +1,7 @@
 // Containers as the kernel and they themselves see them.
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/cgroup.hpp"
 #include "runtime/protected_exe.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/eventually.hpp"
@@ -19,6 +20,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -478,6 +480,49 @@ TEST_F(RuntimeLaunch, CgroupViewIsReadOnlyAndItsOwn) {
     }
     EXPECT_GE(mounts, facts().cgroup_mode == CgroupMode::none ? 0 : 1);
     EXPECT_THAT(result.out, HasSubstr("Read-only file system"));
+}
+
+TEST_F(RuntimeLaunch, ProcessIsBornInItsControlGroupAndSeesNoOther) {
+    const CgroupLayout layout = detect_cgroups();
+    if (layout.mode == CgroupLayout::Mode::none) GTEST_SKIP() << "no cgroups here";
+    const std::string path = "/" + fs::path{dir().path()}.filename().string() + "/box";
+    const Cgroup cgroup = Cgroup::create(layout, path, {});
+    ContainerSpec wanted =
+        spec({"sh", "-c",
+              "cat /proc/self/cgroup; for f in $(find /sys/fs/cgroup -name cgroup.procs); do cat $f; done"});
+    wanted.cgroups_path = path;
+    LaunchOptions options;
+    options.cgroup.clone_into = cgroup.clone_into_fd();
+    options.cgroup.procs_files = cgroup.procs_fds();
+    const ContainerRun result = run(wanted, {}, options);
+    remove_cgroup(layout, path);
+    remove_cgroup(layout, fs::path{path}.parent_path());
+    std::istringstream lines{result.out};
+    int groups = 0, own = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find(':') == std::string::npos)
+            own += line == "1";
+        else {
+            ++groups;
+            EXPECT_THAT(line, EndsWith(":/")) << line;
+        }
+    }
+    EXPECT_GE(groups, 1) << result.error;
+    EXPECT_GE(own, 1) << result.out;  // the view shows this container's own groups, and it is in them
+}
+
+TEST_F(RuntimeLaunch, InitRunsTheCommandAndPassesItsExitCodeOn) {
+    LaunchOptions options;
+    options.init_path = std::string{STACK_BINARY_DIR} + "/stack-init";
+    ContainerSpec wanted = spec({"sh", "-c", "echo $$; cat /proc/1/cmdline | tr '\\0' ' '; exit 7"});
+    wanted.init = true;
+    const ContainerRun result = run(wanted, {}, options);
+    EXPECT_EQ(result.exit_code, 7) << result.error;
+    EXPECT_THAT(result.out, AllOf(StartsWith("2\nstack-init /bin/sh -c "), Not(StartsWith("1\n"))));
+    wanted.process.args = {"no-such-program"};
+    EXPECT_EQ(run(wanted, {}, options).exit_code, 127);
+    wanted.process.args = {"/etc/passwd"};
+    EXPECT_EQ(run(wanted, {}, options).exit_code, 126);
 }
 
 TEST_F(RuntimeLaunch, ProtectedProgramTakesNoWritesEvenAfterItEnded) {
