@@ -2,7 +2,6 @@
 
 #include "manager/logs/log_reader.hpp"
 
-#include <string.h>
 
 #include <algorithm>
 #include <functional>
