@@ -3,9 +3,9 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/image/entry_name.hpp"
+#include "runtime/image/folder_listing.hpp"
 #include "runtime/image/tar_writer.hpp"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -25,28 +24,6 @@
 namespace stack::image {
 
 namespace {
-
-struct CloseDir {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
-std::vector<std::string> sorted_names(int folder, const std::string& path) {
-    // A descriptor of its own: fdopendir takes it, and the position is not shared.
-    UniqueFd own{::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    const std::unique_ptr<DIR, CloseDir> stream{own.valid() ? ::fdopendir(own.get()) : nullptr};
-    if (!stream) throw_errno(fmt::format("list {}", shown_name(path)));
-    static_cast<void>(own.release());
-    std::vector<std::string> names;
-    errno = 0;
-    while (const dirent* entry = ::readdir(stream.get())) {
-        const std::string_view name{entry->d_name};
-        if (name != "." && name != "..") names.emplace_back(name);
-        errno = 0;
-    }
-    if (errno != 0) throw_errno(fmt::format("list {}", shown_name(path)));
-    std::sort(names.begin(), names.end());
-    return names;
-}
 
 class FolderWalk {
   public:
@@ -66,7 +43,7 @@ class FolderWalk {
         if (depth >= kMaxEntryDepth)
             throw Error{ErrorKind::invalid_input,
                         fmt::format("{} is nested deeper than {} folders", shown_name(path), kMaxEntryDepth)};
-        for (const std::string& name : sorted_names(folder, path.empty() ? "." : path)) {
+        for (const std::string& name : list_directory_at(folder)) {
             const std::string child = path.empty() ? name : path + '/' + name;
             if (name.starts_with(".wh."))
                 throw Error{ErrorKind::invalid_input,

@@ -7,13 +7,12 @@
 #include "runtime/image/folder_archive.hpp"
 #include "runtime/image/image_source.hpp"
 #include "runtime/image/json_fields.hpp"
-#include "runtime/image/layer_import.hpp"
+#include "runtime/image/layer_stager.hpp"
 #include "runtime/image/reference.hpp"
 #include "runtime/image/sha256.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,22 +30,10 @@ constexpr std::string_view kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/
 constexpr std::size_t kMaxConfigBytes = 8u << 20;
 constexpr int kMaxIndexDepth = 3;
 
-// One layer of the source, before it is read.
-struct SourceLayer {
-    ByteProducer bytes;
-    std::uint64_t size = 0;             ///< of the source, for progress
-    bool keep_bytes = false;            ///< keep the blob as it is
-    std::string wanted_digest;          ///< of the blob; empty: not said
-    std::string wanted_diff_id;         ///< empty: not said
-    std::shared_ptr<Member> keep_open;  ///< what `bytes` reads from
-};
-
 class Import {
   public:
     Import(const ImportRequest& request, const ImportPlaces& places, const ImportEvents& events)
-        : request_{request}, places_{places}, events_{events} {
-        image_.full_name = request.full_name;
-    }
+        : request_{request}, places_{places}, events_{events}, stager_{request, places, events} {}
 
     StagedImage run() {
         if (places_.source_folder >= 0) {
@@ -57,7 +44,7 @@ class Import {
         } else {
             import_file(regular_file(places_.source_file));
         }
-        return std::move(image_);
+        return stager_.finish(manifest_);
     }
 
   private:
@@ -130,17 +117,15 @@ class Import {
         SourceLayer source;
         source.bytes = std::move(bytes);
         source.size = size;
-        total_ = size;
-        const LayerOutcome layer = import_layer_of(source);
-        image_.layers.back().record.diff_id = layer.diff_id;
+        const LayerOutcome layer = stager_.add_layers({source}).front();
         const ImageConfig config = root_config(layer.diff_id);
         const std::string config_text = image_config_json(config, "stack image import");
         Manifest manifest;
         manifest.media_type = kOciManifestType;
-        manifest.config = stage_blob(config_text, kOciConfigType);
+        manifest.config = stager_.add_blob(config_text, kOciConfigType);
         manifest.layers = {Descriptor{layer.media_type, layer.blob_digest, layer.blob_size, {}, {}}};
-        image_.manifest = stage_blob(manifest_json(manifest), kOciManifestType);
-        image_.manifest.platform = {config.architecture, config.os, config.variant};
+        manifest_ = stager_.add_blob(manifest_json(manifest), kOciManifestType);
+        manifest_.platform = {config.architecture, config.os, config.variant};
     }
 
     [[nodiscard]] ImageConfig root_config(const std::string& diff_id) const {
@@ -224,11 +209,11 @@ class Import {
             sources.push_back(
                 {member->bytes(), member->size, true, layer.digest, config.diff_ids[i], member});
         }
-        import_layers(sources);
-        static_cast<void>(stage_blob(config_text, manifest.config.media_type));
-        image_.manifest =
-            stage_blob(text, manifest.media_type.empty() ? kOciManifestType : manifest.media_type);
-        image_.manifest.platform = {config.architecture, config.os, config.variant};
+        stager_.add_layers(sources);
+        static_cast<void>(stager_.add_blob(config_text, manifest.config.media_type));
+        manifest_ =
+            stager_.add_blob(text, manifest.media_type.empty() ? kOciManifestType : manifest.media_type);
+        manifest_.platform = {config.architecture, config.os, config.variant};
     }
 
     void import_docker_save(const Members& members, const FoundImage& found) {
@@ -244,12 +229,12 @@ class Import {
         }
         Manifest manifest;
         manifest.media_type = kOciManifestType;
-        for (const LayerOutcome& layer : import_layers(sources))
+        for (const LayerOutcome& layer : stager_.add_layers(sources))
             manifest.layers.push_back(
                 Descriptor{layer.media_type, layer.blob_digest, layer.blob_size, {}, {}});
-        manifest.config = stage_blob(config_text, kOciConfigType);
-        image_.manifest = stage_blob(manifest_json(manifest), kOciManifestType);
-        image_.manifest.platform = {config.architecture, config.os, config.variant};
+        manifest.config = stager_.add_blob(config_text, kOciConfigType);
+        manifest_ = stager_.add_blob(manifest_json(manifest), kOciManifestType);
+        manifest_.platform = {config.architecture, config.os, config.variant};
     }
 
     static bool is_compressed(const Member& member) {
@@ -314,141 +299,12 @@ class Import {
         return config;
     }
 
-    // --- layers and blobs ---
-
-    std::vector<LayerOutcome> import_layers(const std::vector<SourceLayer>& sources) {
-        for (const SourceLayer& source : sources) total_ += source.size;
-        std::vector<LayerOutcome> outcomes;
-        for (const SourceLayer& source : sources) outcomes.push_back(import_layer_of(source));
-        return outcomes;
-    }
-
-    // Reads one layer on top of those before it, and appends it to the image.
-    LayerOutcome import_layer_of(const SourceLayer& source) {
-        const std::string parent =
-            image_.layers.empty() ? std::string{} : image_.layers.back().record.chain_id;
-        const bool present =
-            !source.wanted_diff_id.empty() && store_has_layer(chain_id(parent, source.wanted_diff_id));
-        const std::string number = fmt::format("{}", image_.layers.size());
-        const std::string blob_name = fmt::format("{}/new.{}", kStagedBlobs, number);
-        const std::string folder_name = fmt::format("{}/new.{}", kStagedLayers, number);
-        UniqueFd blob =
-            open_at(places_.staging, blob_name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600);
-        UniqueFd folder;
-        if (!present) folder = make_layer_folder(folder_name);
-
-        LayerJob job;
-        job.source = source.bytes;
-        job.folder = folder.get();
-        job.blob = blob.get();
-        job.keep_bytes = source.keep_bytes;
-        job.limits = request_.limits;
-        job.warn = events_.warning;
-        const std::uint64_t before = done_;
-        job.progress = [this, before](std::uint64_t seen) {
-            done_ = before + seen;
-            events_.progress("unpack", done_, total_);
-        };
-        LayerOutcome outcome = import_layer(job);
-        check_layer(source, outcome);
-
-        rename_staged(blob_name, fmt::format("{}/{}", kStagedBlobs, digest_hex(outcome.blob_digest)));
-        image_.blobs.push_back(outcome.blob_digest);
-        StagedLayer layer;
-        layer.record.chain_id = chain_id(parent, outcome.diff_id);
-        layer.record.diff_id = outcome.diff_id;
-        layer.record.size = outcome.unpacked.size;
-        layer.record.disk_bytes = outcome.unpacked.disk_bytes;
-        layer.staged = !present && !store_has_layer(layer.record.chain_id);
-        if (layer.staged) {
-            inherit_folder_attributes(folder.get(), outcome.unpacked.implicit_folders, lower_layers());
-            finish_layer(layer, folder_name, outcome.unpacked);
-        } else {
-            layer.record = *stored_record(layer.record.chain_id);
-        }
-        image_.layers.push_back(std::move(layer));
-        return outcome;
-    }
-
-    UniqueFd make_layer_folder(const std::string& name) {
-        if (::mkdirat(places_.staging, name.c_str(), 0755) != 0) throw_errno("create the layer's folder");
-        return open_at(places_.staging, name, O_RDONLY | O_DIRECTORY, Resolve::beneath_no_links);
-    }
-
-    static void check_layer(const SourceLayer& source, const LayerOutcome& outcome) {
-        if (!source.wanted_digest.empty() && outcome.blob_digest != source.wanted_digest)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("layer {} does not match its digest (its bytes have {})",
-                                    source.wanted_digest, outcome.blob_digest)};
-        if (!source.wanted_diff_id.empty() && outcome.diff_id != source.wanted_diff_id)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("a layer unpacks to {}, but the configuration says {}", outcome.diff_id,
-                                    source.wanted_diff_id)};
-    }
-
-    [[nodiscard]] std::optional<LayerRecord> stored_record(const std::string& chain) const {
-        const std::string id = layer_id_of(chain);
-        const UniqueFd folder =
-            try_open_at(places_.store_layers, id, O_PATH | O_DIRECTORY, Resolve::beneath_no_links);
-        const UniqueFd file =
-            try_open_at(places_.store_layers, id + ".json", O_RDONLY, Resolve::beneath_no_links);
-        if (!folder.valid() || !file.valid()) return std::nullopt;
-        std::optional<LayerRecord> record =
-            parse_layer_record(read_all(file.get(), "the layer's record", 1u << 20));
-        if (!record || record->chain_id != chain) return std::nullopt;
-        return record;
-    }
-    [[nodiscard]] bool store_has_layer(const std::string& chain) const {
-        return stored_record(chain).has_value();
-    }
-
-    // Descriptors of the layers so far, topmost first; they stay open until the import ends.
-    const std::vector<int>& lower_layers() {
-        while (lower_.size() < image_.layers.size()) {
-            const StagedLayer& layer = image_.layers[lower_.size()];
-            const std::string id = layer_id_of(layer.record.chain_id);
-            lower_.push_back(layer.staged ? open_at(places_.staging, fmt::format("{}/{}", kStagedLayers, id),
-                                                    O_PATH | O_DIRECTORY, Resolve::beneath_no_links)
-                                          : open_at(places_.store_layers, id, O_PATH | O_DIRECTORY,
-                                                    Resolve::beneath_no_links));
-            lower_numbers_.insert(lower_numbers_.begin(), lower_.back().get());
-        }
-        return lower_numbers_;
-    }
-
-    void finish_layer(const StagedLayer& layer, const std::string& folder_name,
-                      const UnpackResult& unpacked) {
-        const std::string path = fmt::format("{}/{}", kStagedLayers, layer_id_of(layer.record.chain_id));
-        rename_staged(folder_name, path);
-        if (unpacked.opaque_folders.empty()) return;
-        const UniqueFd list = open_at(places_.staging, path + ".opaque", O_WRONLY | O_CREAT | O_EXCL,
-                                      Resolve::beneath_no_links, 0600);
-        std::string text = join(unpacked.opaque_folders, std::string_view{"\0", 1});
-        write_all(list.get(), text, "the list of opaque folders");
-    }
-
-    Descriptor stage_blob(const std::string& text, std::string_view media_type) {
-        Descriptor descriptor{std::string{media_type}, sha256_digest(text), text.size(), {}, {}};
-        const std::string path = fmt::format("{}/{}", kStagedBlobs, digest_hex(descriptor.digest));
-        const UniqueFd file =
-            open_at(places_.staging, path, O_WRONLY | O_CREAT | O_TRUNC, Resolve::beneath_no_links, 0600);
-        write_all(file.get(), text, "a blob");
-        image_.blobs.push_back(descriptor.digest);
-        return descriptor;
-    }
-
-    void rename_staged(const std::string& from, const std::string& to) const {
-        if (::renameat(places_.staging, from.c_str(), places_.staging, to.c_str()) != 0)
-            throw_errno("name a staged object");
-    }
-
     const ImportRequest& request_;
     const ImportPlaces& places_;
     const ImportEvents& events_;
-    StagedImage image_;
-    std::vector<UniqueFd> spools_, lower_;
-    std::vector<int> lower_numbers_;
-    std::uint64_t done_ = 0, total_ = 0;
+    LayerStager stager_;
+    Descriptor manifest_;
+    std::vector<UniqueFd> spools_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/image/folder_listing.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -385,6 +386,22 @@ void inherit_folder_attributes(int layer, const std::vector<std::string>& folder
             break;
         }
     }
+}
+
+std::vector<std::string> hide_lower_roots(int layer, const std::vector<int>& lower) {
+    std::vector<std::string> opaque;
+    for (const int below : lower) {
+        const UniqueFd root = open_at(below, ".", O_RDONLY | O_DIRECTORY, Resolve::beneath_no_links);
+        for (const std::string& name : list_directory_at(root.get())) {
+            struct stat info {};
+            if (::fstatat(layer, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+                if (S_ISDIR(info.st_mode)) opaque.push_back(name);
+            } else if (::mknodat(layer, name.c_str(), S_IFCHR, 0) != 0) {
+                throw_errno(fmt::format("hide {}", shown_name(name)));
+            }
+        }
+    }
+    return opaque;
 }
 
 }  // namespace stack::image

@@ -101,4 +101,9 @@ class LayerUnpacker {
 void inherit_folder_attributes(int layer, const std::vector<std::string>& folders,
                                const std::vector<int>& lower);
 
+/// overlayfs does not look for an opaque mark on the root of a layer. Where an archive has one (`.wh..wh..opq` at the
+/// top), everything in the roots of the layers below is hidden by name instead; returns the folders of this layer that
+/// must be opaque, because they would merge with one of the same name.
+std::vector<std::string> hide_lower_roots(int layer, const std::vector<int>& lower);
+
 }  // namespace stack::image

@@ -80,7 +80,11 @@ ImportSession::~ImportSession() {
     if (folder_.empty()) return;
     try {
         remove_tree(folder_);
-    } catch (const Error&) {  // the next import or `collect` removes it
+        // What could not be collected while this import held the lock: names removed meanwhile, and the remains of an
+        // import that was killed so shortly before that its lock was still held when this one began.
+        lock_.reset();
+        static_cast<void>(ImageStore{paths_.root}.collect());
+    } catch (const Error&) {  // the next import or `collect` does it
     }
 }
 
@@ -125,7 +129,8 @@ void ImportSession::mark_opaque_folders(const StagedLayer& layer) const {
     const std::optional<std::string> list = read_file_if_exists(path + ".opaque", 512u << 20);
     if (!list || list->empty()) return;
     const UniqueFd root = open_directory(path);
-    for (const std::string& folder : split(*list, '\0')) {
+    for (std::size_t start = 0, end; (end = list->find('\0', start)) != std::string::npos; start = end + 1) {
+        const std::string folder = list->substr(start, end - start);
         // The names come from the process that read foreign bytes: resolved inside the layer, whatever they are.
         const UniqueFd fd =
             open_at(root.get(), folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY, Resolve::in_root);

@@ -30,14 +30,14 @@ struct StagedImage {
 /// Names inside a staging folder.
 inline constexpr const char* kStagedBlobs = "blobs";  ///< blobs/<hex>
 inline constexpr const char* kStagedLayers =
-    "layers";  ///< layers/<layer id>/, <layer id>.opaque (NUL-separated paths)
+    "layers";  ///< layers/<layer id>/, <layer id>.opaque (paths, each with a NUL)
 
 class ImportSession {
   public:
     /// Creates the store if need be, clears what dead imports left when nobody else is at work, and makes a fresh
     /// staging folder. While the session lives, nothing is collected. Throws Error.
     static ImportSession begin(const StorePaths& paths);
-    /// Removes the staging folder.
+    /// Removes the staging folder, and what nothing needs when no other import is at work.
     ~ImportSession();
     ImportSession(ImportSession&&) noexcept;
     ImportSession& operator=(ImportSession&&) = delete;

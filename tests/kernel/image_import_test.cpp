@@ -226,6 +226,27 @@ TEST_F(Import, LayersStackAsTheImageMeans) {
     expect_sound_store();
 }
 
+TEST_F(Import, TakesLayersThatAreTheSameTwice) {
+    const std::string empty = HostileTar{}.finish();
+    EXPECT_EQ(import({"app", docker_save({empty, HostileTar{}.file("f", "1").finish(), empty, empty})})
+                  .last["event"],
+              "result");
+    EXPECT_EQ(store().get("app").layer_paths.size(), 4u);
+    expect_sound_store();
+}
+
+TEST_F(Import, ALayerMayHideEverythingBelowIt) {
+    const std::string base = HostileTar{}.file("old", "base").file("d/old", "base").finish();
+    const std::string top =
+        HostileTar{}.file("d/new", "top").file(".wh..wh..opq").file("new", "top").finish();
+    import({"app", docker_save({base, top})});
+    EXPECT_EQ(shell(fmt::format(
+                  "mkdir merged; unshare -m sh -ec 'mount -t overlay overlay -o ro,lowerdir={} merged;"
+                  " cd merged; find . -type f | sort'",
+                  join(store().get("app").layer_paths, ":"))),
+              "./d/new\n./new\n");
+}
+
 TEST_F(Import, SharesLayersBetweenImages) {
     const std::string base = HostileTar{}.file("base", "1").finish();
     import({"one", docker_save({base, HostileTar{}.file("a", "1").finish()})});
