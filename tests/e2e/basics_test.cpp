@@ -99,6 +99,13 @@ TEST_F(Down, RemovesEverythingAndMayBeRepeated) {
     EXPECT_EXIT_CODE(stack().run({"down"}), 0);
 }
 
+// Whoever looks when `down` has returned sees nothing: no process that is still about to leave.
+TEST_F(Down, ReturnsWhenKeeperAndSupervisorHaveLeft) {
+    up(kSleeper);
+    EXPECT_EXIT_CODE(stack().run({"down", "-t", "5"}), 0);
+    EXPECT_THAT(stack().processes(""), ::testing::IsEmpty());
+}
+
 TEST_F(Down, WorksWithoutTheFile) {
     up(kSleeper);
     Invocation elsewhere;

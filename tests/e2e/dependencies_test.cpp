@@ -90,7 +90,14 @@ services:
 }
 
 TEST_F(Health, WaitFailsWhenAServiceEnds) {
-    stack().compose("services: {web: {image: payload, command: [stack-payload, exit, '5', '200']}}");
+    stack().compose(R"(
+services:
+  web: {image: payload, command: [stack-payload, exit, '5', '200']}
+  slow:
+    image: payload
+    command: [stack-payload, sleep]
+    healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 100}
+)");
     const Outcome outcome = stack().run({"up", "-d", "--wait"});
     EXPECT_NE(outcome.exit_code, 0);
     EXPECT_THAT(outcome.err, HasSubstr("container " + stack().container("web") + " exited (5)"));

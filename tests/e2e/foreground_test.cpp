@@ -49,8 +49,7 @@ TEST_F(Foreground, ColoursThePrefixOnATerminal) {
 TEST_F(Foreground, InterruptStopsInReverseOrder) {
     stack().compose(kPair);
     RunningStack up = start_up(true);
-    ASSERT_TRUE(up.prints("web-1"));
-    ASSERT_TRUE(up.prints("ready"));
+    ASSERT_TRUE(up.prints("ready", 2)) << up.out_so_far();
     up.type("\x03");
     const Outcome outcome = up.wait();
     EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
@@ -60,6 +59,17 @@ TEST_F(Foreground, InterruptStopsInReverseOrder) {
     ASSERT_NE(web, std::string::npos) << outcome.text();
     ASSERT_NE(db, std::string::npos) << outcome.text();
     EXPECT_LT(web, db);
+}
+
+TEST_F(Foreground, InterruptDuringTheStartStopsWhatHasStarted) {
+    stack().compose(kPair);
+    RunningStack up = start_up(true);
+    ASSERT_TRUE(up.prints("ready")) << up.out_so_far();  // db runs, web is about to
+    up.type("\x03");
+    const Outcome outcome = up.wait();
+    EXPECT_EQ(outcome.exit_code, 130) << outcome.text();
+    EXPECT_EQ(container("db").value("State", ""), "exited");
+    EXPECT_NE(container("web").value("State", ""), "running");
 }
 
 TEST_F(Foreground, SecondInterruptKills) {

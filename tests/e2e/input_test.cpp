@@ -113,7 +113,8 @@ TEST_F(BadInput, CommandThatIsNotInTheImageIsAClearSentence) {
     const Outcome outcome = stack().run({"up", "-d"});
     EXPECT_NE(outcome.exit_code, 0) << outcome.text();
     EXPECT_THAT(outcome.err, HasSubstr("no-such-command"));
-    EXPECT_THAT(outcome.err, HasSubstr("not found"));
+    EXPECT_THAT(outcome.err, HasSubstr("does not exist in image payload"));
+    EXPECT_THAT(outcome.err, HasSubstr("compose.yaml:4:5"));
 }
 
 TEST_F(BadInput, KeyThatIsNotSupportedYetIsAnErrorByName) {

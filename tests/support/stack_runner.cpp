@@ -132,8 +132,16 @@ void RunningStack::type(std::string_view keys) const {
     write_all(impl_->terminal.get(), keys, "terminal");
 }
 
-bool RunningStack::prints(std::string_view text, std::chrono::milliseconds limit) const {
-    return eventually([&] { return out_so_far().find(text) != std::string::npos; }, limit);
+bool RunningStack::prints(std::string_view text, int times, std::chrono::milliseconds limit) const {
+    return eventually(
+        [&] {
+            const std::string out = out_so_far();
+            int found = 0;
+            for (std::size_t at = 0; (at = out.find(text, at)) != std::string::npos; at += text.size())
+                ++found;
+            return found >= times;
+        },
+        limit);
 }
 
 Outcome RunningStack::wait() {
@@ -160,7 +168,8 @@ StackRunner::~StackRunner() {
     try {
         if (!processes("stack-keeper").empty() || fs::exists(dirs_.run_root())) {
             Invocation down;
-            down.args = {"down", "-v", "-t", "0", "--remove-orphans"};
+            down.args = {"-p", project(), "down", "-v", "-t", "0", "--remove-orphans"};
+            down.working_dir = "/";
             down.limit = std::chrono::seconds{20};
             run(std::move(down));
         }
@@ -187,6 +196,7 @@ RunningStack StackRunner::start(Invocation invocation) const {
     auto impl = std::make_unique<RunningStack::Impl>();
     impl->limit = invocation.limit;
     SpawnOptions options;
+    if (invocation.terminal) invocation.env.emplace("TERM", "xterm");
     options.env = environment(invocation.env);
     options.working_dir = invocation.working_dir.empty() ? dirs_.project_dir() : invocation.working_dir;
     std::vector<std::string> argv{program(), "--root", dirs_.root(), "--run-root", dirs_.run_root()};

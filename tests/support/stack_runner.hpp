@@ -44,8 +44,8 @@ class RunningStack {
     [[nodiscard]] std::string out_so_far() const;
     [[nodiscard]] std::string err_so_far() const;
     [[nodiscard]] bool running() const;
-    /// Polls until the output (stdout, or the terminal) contains `text`.
-    [[nodiscard]] bool prints(std::string_view text,
+    /// Polls until the output (stdout, or the terminal) contains `text` so many times.
+    [[nodiscard]] bool prints(std::string_view text, int times = 1,
                               std::chrono::milliseconds limit = std::chrono::seconds{20}) const;
     void signal(int number) const;
     /// Writes to the terminal, as typed ("\x03" is Ctrl-C).

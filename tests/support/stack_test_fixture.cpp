@@ -40,7 +40,7 @@ void StackTest::SetUp() {
 
 void StackTest::TearDown() {
     if (!stack_) return;
-    EXPECT_EXIT_CODE(stack_->run({"-p", stack_->project(), "down", "-v", "-t", "1", "--remove-orphans"}), 0);
+    EXPECT_EXIT_CODE(without_file({"down", "-v", "-t", "1", "--remove-orphans"}), 0);
     EXPECT_TRUE(leaks_->clean());
     EXPECT_EQ(join(run_files(stack_->dirs().run_root(), stack_->project()), "\n"), "")
         << "left in the run directory";
@@ -55,9 +55,17 @@ void StackTest::up(std::string_view yaml, std::vector<std::string> more) {
     EXPECT_EXIT_CODE(stack_->run(std::move(args)), 0);
 }
 
+Outcome StackTest::without_file(std::vector<std::string> words) const {
+    Invocation invocation;
+    invocation.args = {"-p", stack_->project()};
+    invocation.args.insert(invocation.args.end(), words.begin(), words.end());
+    invocation.working_dir = "/";
+    return stack_->run(std::move(invocation));
+}
+
 std::vector<nlohmann::json> StackTest::ps() const {
     std::vector<nlohmann::json> list;
-    const Outcome outcome = stack_->run({"-p", stack_->project(), "ps", "-a", "--format", "json"});
+    const Outcome outcome = without_file({"ps", "-a", "--format", "json"});
     EXPECT_EXIT_CODE(outcome, 0);
     std::istringstream lines{outcome.out};
     for (std::string line; std::getline(lines, line);)
@@ -93,8 +101,13 @@ std::string StackTest::logs(const std::string& service) const {
 }
 
 ::testing::AssertionResult StackTest::nothing_was_created() const {
-    const std::vector<std::string> files = run_files(stack_->dirs().run_root(), stack_->project());
-    if (!files.empty()) return ::testing::AssertionFailure() << "run files: " << join(files, " ");
+    std::vector<std::string> files;
+    const auto gone = [&] {
+        files = run_files(stack_->dirs().run_root(), stack_->project());
+        return files.empty();
+    };
+    if (!eventually(gone, std::chrono::seconds{5}))
+        return ::testing::AssertionFailure() << "run files: " << join(files, " ");
     if (!ps().empty()) return ::testing::AssertionFailure() << "containers exist";
     return leaks_->clean();
 }

@@ -24,6 +24,8 @@ class StackTest : public ::testing::Test {
     [[nodiscard]] const StackRunner& stack() const { return *stack_; }
     /// Writes compose.yaml and runs `up -d` with `more`; fails the test when that fails.
     void up(std::string_view yaml, std::vector<std::string> more = {});
+    /// Runs a command on the project by its name alone, as if its file were gone.
+    [[nodiscard]] Outcome without_file(std::vector<std::string> words) const;
     /// `ps -a --format json` as a list, by name.
     [[nodiscard]] std::vector<nlohmann::json> ps() const;
     /// The ps entry of a service's first replica; null when there is none.
