@@ -123,8 +123,10 @@ struct Hub::Impl {
         store.save(record);
     }
 
-    // A hub that exists may have lost its host side: somebody flushed the rules or restarted a firewall.
+    // A hub that exists may lack a bridge (its maker was killed between record and bridge) or its host side:
+    // somebody flushed the rules or restarted a firewall.
     void repair() {
+        for (auto& [name, network] : networks) make_bridge(network);
         if (!has_uplink()) return;
         for (const std::string& chain : find_foreign_chains(host_nft())) {
             auto& known = record.foreign_chains;

@@ -92,8 +92,10 @@ std::string add_host_subnet(const std::string& table, const Prefix& subnet) {
     return fmt::format("add element ip {} subnets {{ {} }}\n", table, subnet.text());
 }
 
+// Removals add first: deleting what a crash left unmade would be an error, and one transaction does both.
 std::string remove_host_subnet(const std::string& table, const Prefix& subnet) {
-    return fmt::format("delete element ip {} subnets {{ {} }}\n", table, subnet.text());
+    return add_host_subnet(table, subnet) +
+           fmt::format("delete element ip {} subnets {{ {} }}\n", table, subnet.text());
 }
 
 std::string add_fast_path(const std::string& table, const PublishedPort& port, Ipv4 container) {
@@ -155,7 +157,7 @@ std::string add_hub_bridge(const HubBridge& bridge) {
 }
 
 std::string remove_hub_bridge(const HubBridge& bridge) {
-    return hub_bridge_elements("delete", bridge);
+    return hub_bridge_elements("add", bridge) + hub_bridge_elements("delete", bridge);
 }
 
 std::string accept_uplink_in_foreign_chain(const std::string& chain, const std::string& uplink) {

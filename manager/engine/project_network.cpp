@@ -113,9 +113,10 @@ Task<> ProjectNetwork::create(compose::Network network, std::string config_hash)
     auto notes = load_network_notes(paths_, project_);
     notes[network.name] = NetworkNote{network.key, std::move(config_hash)};
     save_network_notes(paths_, project_, notes);
+    static_cast<void>(hub());  // here, on the loop's thread: two workers must not both make it
     auto work = [this, spec] {
         const TraceSpan span{"network.create", spec.name};
-        static_cast<void>(hub().ensure_network(spec));
+        static_cast<void>(hub_->ensure_network(spec));
     };
     std::function<void()> job = work;
     co_await run_blocking(loop_, std::move(job));
@@ -149,7 +150,7 @@ Task<> ProjectNetwork::remove_hub() {
 
 Task<std::vector<EndpointSpec>> ProjectNetwork::allocate(std::string id, std::vector<EndpointSpec> seats) {
     if (seats.empty()) co_return seats;
-    static_cast<void>(hub());  // before the worker: two of them must not both make it
+    static_cast<void>(hub());
     std::vector<EndpointSpec> result;
     auto work = [this, &id, &seats, &result] { result = hub_->allocate(id, std::move(seats)); };
     std::function<void()> job = work;
