@@ -63,7 +63,8 @@ class Reader {
         return true;
     }
 
-    // A pointer must lead to before where the part that holds it began: each jump goes further back, so it ends.
+    // A pointer must lead to before where the part that holds it began: each jump goes further back, so it ends. The
+    // header holds no names.
     bool name(std::string& text) {
         text.clear();
         std::size_t position = offset_;
@@ -77,7 +78,7 @@ class Reader {
                 if (position + 1 >= bytes_.size()) return false;
                 const std::size_t target =
                     static_cast<std::size_t>(length & 0x3f) << 8 | bytes_[position + 1];
-                if (target >= part_start) return false;
+                if (target >= part_start || target < kHeaderSize) return false;
                 if (!jumped) offset_ = position + 2;
                 jumped = true;
                 position = part_start = target;

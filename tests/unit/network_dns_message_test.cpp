@@ -86,6 +86,7 @@ TEST(DnsMessage, PointersMustLeadBackwards) {
     EXPECT_TRUE(is_format_error(with_name({0xc0, 12})));            // to itself
     EXPECT_TRUE(is_format_error(with_name({0xc0, 14, 0xc0, 12})));  // forward
     EXPECT_TRUE(is_format_error(with_name({1, 'a', 0xc0, 12})));    // round and round
+    EXPECT_TRUE(is_format_error(with_name({0xc0, 4})));             // into the header
     EXPECT_TRUE(is_format_error(with_name({0xc0})));        // cut off, what follows is no offset before it
     EXPECT_TRUE(is_format_error(with_name({0x80, 1, 0})));  // reserved length bits
 }
