@@ -2,7 +2,6 @@
 
 #include "manager/logs/log_reader.hpp"
 
-
 #include <algorithm>
 #include <functional>
 

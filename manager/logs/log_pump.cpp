@@ -108,6 +108,7 @@ struct LogPump::Impl {
         sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
         thread_ = std::thread{[this] { run(); }};
+        ::pthread_setname_np(thread_.native_handle(), "log-pump");
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     ~Impl() {

@@ -3,7 +3,6 @@
 #include "manager/logs/log_generation.hpp"
 #include "manager/logs/log_position.hpp"
 
-
 #include <algorithm>
 #include <array>
 #include <utility>

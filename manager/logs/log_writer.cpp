@@ -59,10 +59,7 @@ LogWriter::LogWriter(const LogTarget& target)
     open_generation(present.empty() ? 0 : present.back());
     recover();
     for (const std::uint64_t old : present)
-        if (old + target_.max_files <= generation_) {
-            ::unlinkat(directory_.get(), log_file_name(target_.name, old).c_str(), 0);
-            ::unlinkat(directory_.get(), index_file_name(target_.name, old).c_str(), 0);
-        }
+        if (old + target_.max_files <= generation_) remove_generation(old);
 }
 
 // The index first: a .log never lacks one.
@@ -145,14 +142,18 @@ bool LogWriter::time_to_rotate() const {
     return ::pread(log_.get(), &last, 1, static_cast<off_t>(size_ - 1)) == 1 && last == '\n';
 }
 
+// The oldest goes first: on a full disk that makes room for the next.
 void LogWriter::rotate() {
+    const std::uint64_t next = generation_ + 1;
+    if (next >= target_.max_files) remove_generation(next - target_.max_files);
     // What an earlier try may have left: its .log does not exist, so the generation does not either.
-    ::unlinkat(directory_.get(), index_file_name(target_.name, generation_ + 1).c_str(), 0);
-    open_generation(generation_ + 1);
-    if (generation_ < target_.max_files) return;
-    const std::uint64_t old = generation_ - target_.max_files;
-    ::unlinkat(directory_.get(), log_file_name(target_.name, old).c_str(), 0);
-    ::unlinkat(directory_.get(), index_file_name(target_.name, old).c_str(), 0);
+    ::unlinkat(directory_.get(), index_file_name(target_.name, next).c_str(), 0);
+    open_generation(next);
+}
+
+void LogWriter::remove_generation(std::uint64_t generation) const {
+    ::unlinkat(directory_.get(), log_file_name(target_.name, generation).c_str(), 0);
+    ::unlinkat(directory_.get(), index_file_name(target_.name, generation).c_str(), 0);
 }
 
 }  // namespace stack::logs

@@ -32,6 +32,7 @@ class LogWriter {
     void open_generation(std::uint64_t generation);
     void recover();
     void rotate();
+    void remove_generation(std::uint64_t generation) const;
     [[nodiscard]] bool time_to_rotate() const;
     void put_entry(IndexEntry entry);
 
