@@ -168,6 +168,7 @@ std::string ports_text(const std::vector<PortView>& ports) {
 std::string ps_table(std::vector<ContainerView> containers, WallTime now, bool no_trunc) {
     sort_by_name(containers);
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(containers.size());
     for (const ContainerView& container : containers)
         rows.push_back({container.name, container.image, command_text(container, no_trunc), container.service,
                         age_text(container.created, now) + " ago", status_text(container, now),
@@ -195,6 +196,7 @@ std::string project_status_text(const std::map<std::string, int>& containers) {
 std::string ls_table(std::vector<ProjectView> projects) {
     sort_by_name(projects);
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(projects.size());
     for (const ProjectView& project : projects)
         rows.push_back({project.name, project_status_text(project.containers), join(project.files, ",")});
     return format_table({"NAME", "STATUS", "CONFIG FILES"}, rows);

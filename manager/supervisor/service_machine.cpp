@@ -13,8 +13,8 @@ namespace {
 // One step in progress: the state as it becomes, and the actions so far.
 class Stepper {
   public:
-    Stepper(const MachineSettings& settings, MachineState state, TimePoint now)
-        : settings_{settings}, state_{std::move(state)}, now_{now} {}
+    Stepper(const MachineSettings& settings, const MachineState& state, TimePoint now)
+        : settings_{settings}, state_{state}, now_{now} {}
 
     void on(const StartRequested&);
     void on(const Launched&);
@@ -254,13 +254,13 @@ Step Stepper::finish() && {
     if (state_.health.deadline) next = std::min(next.value_or(TimePoint::max()), *state_.health.deadline);
     if (next != state_.armed) act(ArmTimer{next});
     state_.armed = next;
-    return {std::move(state_), std::move(actions_)};
+    return {state_, std::move(actions_)};
 }
 
 }  // namespace
 
-Step step(const MachineSettings& settings, MachineState state, const Event& event, TimePoint now) {
-    Stepper stepper{settings, std::move(state), now};
+Step step(const MachineSettings& settings, const MachineState& state, const Event& event, TimePoint now) {
+    Stepper stepper{settings, state, now};
     std::visit([&stepper](const auto& e) { stepper.on(e); }, event);
     return std::move(stepper).finish();
 }

@@ -155,7 +155,7 @@ struct Step {
     MachineState state;
     std::vector<Action> actions;  ///< in this order
 };
-Step step(const MachineSettings& settings, MachineState state, const Event& event, TimePoint now);
+Step step(const MachineSettings& settings, const MachineState& state, const Event& event, TimePoint now);
 
 /// What the record of a container says when a new supervisor takes over.
 struct Adopted {
