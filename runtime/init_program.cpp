@@ -4,6 +4,7 @@
 #include "runtime/capabilities.hpp"
 #include "runtime/container_defaults.hpp"
 #include "runtime/mount_plan.hpp"
+#include "runtime/mount_requests.hpp"
 #include "runtime/program_builder.hpp"
 #include "runtime/seccomp.hpp"
 

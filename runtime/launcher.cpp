@@ -2,26 +2,21 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/init_child.hpp"
-#include "runtime/launch_error.hpp"
+#include "runtime/pending_process.hpp"
 #include "runtime/protected_exe.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,38 +28,6 @@ namespace {
 constexpr std::uint64_t kCloneClearSighand = 0x100000000ULL;
 constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;
 constexpr std::size_t kScratchSize = 128 * 1024;
-
-std::uint64_t monotonic_now() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1000000000u + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-// Time stamps that the child writes and the parent reads.
-class SharedTimes {
-  public:
-    SharedTimes() = default;
-    explicit SharedTimes(std::size_t count) : size_{count * sizeof(std::uint64_t)} {
-        void* memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED) throw_errno("map memory for step times");
-        times_ = static_cast<std::uint64_t*>(memory);
-    }
-    SharedTimes(SharedTimes&& other) noexcept
-        : times_{std::exchange(other.times_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
-    SharedTimes& operator=(SharedTimes&& other) noexcept {
-        std::swap(times_, other.times_);
-        std::swap(size_, other.size_);
-        return *this;
-    }
-    ~SharedTimes() {
-        if (times_) ::munmap(times_, size_);
-    }
-    [[nodiscard]] std::uint64_t* get() const { return times_; }
-
-  private:
-    std::uint64_t* times_ = nullptr;
-    std::size_t size_ = 0;
-};
 
 // The child must run none of our signal handlers (Asio's write into our own pipe), be traced by nobody inside the
 // namespaces that it is born into, and be born there: all three are this thread's state around clone3.
@@ -142,99 +105,6 @@ void write_id_map_in_parent(pid_t pid, const char* file, const std::vector<IdMap
 }
 
 }  // namespace
-
-struct PendingProcess::State {
-    InitProgram program;
-    ProcessHandle handle;
-    UniqueFd channel;
-    std::optional<UniqueFd> terminal;
-    SharedTimes times;
-    std::uint64_t cloned_at = 0;
-    bool reaped_by_us = true;
-    bool at_gate = false, executing = false, started = false, ended = false;
-
-    ~State() {
-        if (started || ended || !handle.valid()) return;
-        try {
-            handle.signal(SIGKILL);
-        } catch (const Error&) {  // it is our own child: it can only be gone
-        }
-        reap();
-    }
-
-    // The status of a child that has ended or is about to; nullopt when somebody else reaps it.
-    std::optional<int> reap() {
-        ended = true;
-        if (!reaped_by_us) return std::nullopt;
-        siginfo_t info{};
-        while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.pidfd()), &info,
-                        WEXITED | __WALL) != 0)
-            if (errno != EINTR) return std::nullopt;
-        return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-    }
-
-    void send(SyncPoint point) const {
-        const auto word = static_cast<std::uint32_t>(point);
-        if (::send(channel.get(), &word, sizeof word, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
-            errno != ECONNRESET)
-            throw_errno("talk to the starting process");  // EPIPE: its own message, or its end, tells why
-    }
-
-    [[nodiscard]] bool readable(int timeout_ms) const {
-        pollfd entry{channel.get(), POLLIN, 0};
-        int ready;
-        do {
-            ready = ::poll(&entry, 1, timeout_ms);
-        } while (ready < 0 && errno == EINTR);
-        return ready > 0;
-    }
-
-    // Takes in what has arrived.
-    void pump() {
-        while (!started && !ended && readable(0)) take_message();
-    }
-
-    void take_message() {
-        ReceivedMessage message;
-        try {
-            message = receive_with_fds(channel.get(), sizeof(ChildReport));
-        } catch (const Error& error) {
-            if (error.code() != ECONNRESET)
-                throw;  // it died with a message of ours unread: the same as its end
-        }
-        if (message.bytes.empty()) return end_of_channel();
-        ChildReport report;
-        std::memcpy(&report, message.bytes.data(), std::min(message.bytes.size(), sizeof report));
-        switch (report.kind) {
-            case ChildReport::Kind::at_gate:
-                at_gate = true;
-                if (!message.fds.empty()) terminal = std::move(message.fds.front());
-                return;
-            case ChildReport::Kind::executing:
-                executing = true;
-                return;
-            case ChildReport::Kind::failed:
-                reap();
-                throw error_of_report(program, report);
-        }
-        throw Error{ErrorKind::internal, "unknown report of a starting process"};
-    }
-
-    void end_of_channel() {
-        if (executing) {
-            started = true;
-            return;
-        }
-        const std::optional<int> status = reap();
-        Error error{ErrorKind::failed, "the process ended while it was being set up"};
-        if (status && *status > 128)
-            error = Error{ErrorKind::failed, fmt::format("the process was killed by signal {} "
-                                                         "while it was being set up",
-                                                         *status - 128)};
-        if (status == 128 + SIGKILL) error.with_hint("its memory limit may be too small even for the start");
-        throw error;
-    }
-};
 
 namespace {
 
@@ -382,64 +252,6 @@ int foreign_namespaces(pid_t pid) {
 }
 
 }  // namespace
-
-PendingProcess::PendingProcess(std::unique_ptr<State> state) : state_{std::move(state)} {}
-PendingProcess::PendingProcess(PendingProcess&&) noexcept = default;
-PendingProcess& PendingProcess::operator=(PendingProcess&&) noexcept = default;
-PendingProcess::~PendingProcess() = default;
-
-pid_t PendingProcess::pid() const {
-    return state_->handle.pid();
-}
-const ProcessHandle& PendingProcess::handle() const {
-    return state_->handle;
-}
-int PendingProcess::wait_fd() const {
-    return state_->channel.get();
-}
-
-bool PendingProcess::at_gate() {
-    if (!state_->at_gate) state_->pump();
-    return state_->at_gate;
-}
-
-std::optional<UniqueFd> PendingProcess::take_terminal() {
-    return std::exchange(state_->terminal, std::nullopt);
-}
-
-void PendingProcess::release() {
-    if (!state_->at_gate)
-        throw Error{ErrorKind::internal, "a process was released before it had reached the gate"};
-    state_->send(SyncPoint::gate);
-}
-
-bool PendingProcess::started() {
-    state_->pump();
-    return state_->started;
-}
-
-void PendingProcess::wait_for_gate() {
-    while (!at_gate()) static_cast<void>(state_->readable(-1));
-}
-
-void PendingProcess::wait_until_started() {
-    wait_for_gate();
-    release();
-    while (!started()) static_cast<void>(state_->readable(-1));
-}
-
-std::vector<PendingProcess::StepTime> PendingProcess::step_times() const {
-    std::vector<StepTime> result;
-    const std::uint64_t* times = state_->times.get();
-    if (!times) return result;
-    std::uint64_t last = state_->cloned_at;
-    for (std::size_t i = 0; i <= state_->program.steps.size() && times[i] != 0; ++i) {
-        const std::string name = i == 0 ? "clone" : step_text(state_->program, state_->program.steps[i - 1]);
-        result.push_back({name, std::chrono::nanoseconds{times[i] - last}});
-        last = times[i];
-    }
-    return result;
-}
 
 PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, const LaunchOptions& options,
                             const HostFacts& facts) {

@@ -8,11 +8,14 @@
 // loop can have many containers under way. If this process dies before `release`, the child sees its channel
 // close and exits.
 //
+// `begin_*` is called from one thread: it changes the process's dumpable flag around clone3.
+//
 // Not here: cgroups (made before, passed as descriptors), networks (a namespace descriptor), reaping after
 // exec.
 #pragma once
 
 #include "runtime/base/child_process.hpp"
+#include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/container_spec.hpp"
 #include "runtime/host_facts.hpp"
@@ -115,7 +118,6 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
 
 /// 127 when the command does not exist, 126 when it may not be executed, else 125: what `exec` and `run` exit
 /// with.
-class Error;
 int exec_failure_exit_code(const Error& error);
 
 }  // namespace stack

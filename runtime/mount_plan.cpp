@@ -1,7 +1,7 @@
 #include "runtime/mount_plan.hpp"
 
 #include "runtime/base/text.hpp"
-#include "runtime/mount_options.hpp"
+#include "runtime/mount_requests.hpp"
 #include "runtime/sysctl.hpp"
 
 #include <linux/magic.h>
@@ -19,11 +19,6 @@ namespace {
 
 constexpr std::uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-// Files below /proc that resource views (lxcfs) may cover; anything else there would fool those who write to /proc.
-constexpr std::array<std::string_view, 9> kCoverableProcFiles{
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/slabinfo",
-    "/proc/stat",    "/proc/swaps",     "/proc/uptime",  "/proc/net/dev"};
-
 struct Device {
     std::string_view name;
     std::uint32_t major, minor;
@@ -31,20 +26,12 @@ struct Device {
 constexpr std::array kDevices{Device{"null", 1, 3},   Device{"zero", 1, 5},    Device{"full", 1, 7},
                               Device{"random", 1, 8}, Device{"urandom", 1, 9}, Device{"tty", 5, 0}};
 
-struct UserMount {
-    const MountSpec* spec = nullptr;
-    std::string destination;
-    MountOptions options;
-    Slot tree;  // of a bind
-};
-
 class MountPlanner {
   public:
     MountPlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                  const LaunchShape& shape)
-        : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {
+        : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape}, wanted_{read_mounts(spec.mounts)} {
         bind_devices_ = facts.in_user_namespace || has_new(NamespaceKind::user);
-        for (const MountSpec& mount : spec.mounts) read_mount(mount);
     }
 
     MountedTree plan() {
@@ -55,7 +42,7 @@ class MountPlanner {
         attach_proc();
         make_dev();
         make_sys();
-        for (const UserMount& mount : mounts_) attach_user_mount(mount);
+        for (std::size_t i = 0; i < wanted_.others.size(); ++i) attach_wanted(wanted_.others[i], trees_[i]);
         hide_paths();
         return tree_;
     }
@@ -71,82 +58,9 @@ class MountPlanner {
                            [&](const NamespaceSpec& entry) { return entry.kind == kind; });
     }
 
-    // --- reading the spec ---------------------------------------------------------------------------------------
-
-    void read_mount(const MountSpec& mount) {
-        try {
-            UserMount entry;
-            entry.spec = &mount;
-            entry.destination = clean_container_path(mount.destination, "mount point");
-            entry.options = parse_mount_options(mount.type, mount.options);
-            check(entry);
-            if (UserMount* builtin = builtin_for(entry))
-                *builtin = entry;
-            else
-                mounts_.push_back(entry);
-        } catch (Error& error) {
-            if (const auto origin = parse_origin(mount.origin)) error.at(*origin);
-            error.add_context(fmt::format("mounting {}", mount.destination));
-            throw;
-        }
-    }
-
-    static void check(const UserMount& mount) {
-        const std::string& type = mount.spec->type;
-        constexpr std::array<std::string_view, 9> kTypes{"bind",   "tmpfs",  "proc",    "sysfs", "devpts",
-                                                         "mqueue", "cgroup", "cgroup2", "none"};
-        if (!mount.options.bind && std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end())
-            throw Error{ErrorKind::not_supported,
-                        fmt::format("mounts of type \"{}\" are not supported", type)};
-        if (!mount.options.bind && (type == "none" || type == "bind" || type.empty()) &&
-            mount.spec->source.empty())
-            throw Error{ErrorKind::invalid_input, "a bind mount needs a source"};
-        if (mount.options.bind && !mount.spec->source.starts_with('/'))
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("the source of a bind mount must be an absolute path, not \"{}\"",
-                                    mount.spec->source)};
-        if (mount.destination == "/")
-            throw Error{ErrorKind::invalid_input, "nothing can be mounted over the root file system"};
-        const bool in_proc = mount.destination == "/proc" || mount.destination.starts_with("/proc/");
-        const bool is_proc = mount.destination == "/proc" && type == "proc" && !mount.options.bind;
-        const bool coverable = std::find(kCoverableProcFiles.begin(), kCoverableProcFiles.end(),
-                                         mount.destination) != kCoverableProcFiles.end();
-        if (in_proc && !is_proc && !coverable)
-            throw Error{ErrorKind::invalid_input,
-                        "nothing but a procfs can be mounted on /proc, and nothing below it"};
-    }
-
-    // The built-in mount whose options this entry sets; nullptr when it is a mount of its own (and perhaps takes a
-    // built-in one's place).
-    UserMount* builtin_for(const UserMount& mount) {
-        struct Builtin {
-            std::string_view destination;
-            std::array<std::string_view, 2> types;
-            UserMount* entry;
-        };
-        const Builtin builtins[] = {{"/proc", {"proc", ""}, &proc_},
-                                    {"/dev", {"tmpfs", ""}, &dev_},
-                                    {"/dev/pts", {"devpts", ""}, &pts_},
-                                    {"/dev/shm", {"tmpfs", ""}, &shm_},
-                                    {"/dev/mqueue", {"mqueue", ""}, &mqueue_},
-                                    {"/sys", {"sysfs", ""}, &sys_},
-                                    {"/sys/fs/cgroup", {"cgroup", "cgroup2"}, &cgroup_}};
-        for (const Builtin& builtin : builtins) {
-            if (mount.destination != builtin.destination) continue;
-            const bool same = std::find(builtin.types.begin(), builtin.types.end(), mount.spec->type) !=
-                              builtin.types.end();
-            if (same && !mount.options.bind) return builtin.entry;
-        }
-        return nullptr;
-    }
-    [[nodiscard]] bool taken(std::string_view destination) const {
-        return std::any_of(mounts_.begin(), mounts_.end(),
-                           [&](const UserMount& mount) { return mount.destination == destination; });
-    }
-
     // --- while the host's tree is there -------------------------------------------------------------------------
 
-    void mount_purpose(const UserMount& mount) {
+    void mount_purpose(const MountRequest& mount) {
         const std::string what = mount.options.bind ? fmt::format("volume \"{}\"", mount.spec->source)
                                                     : fmt::format("a {}", mount.spec->type);
         b_.purpose(fmt::format("mounting {} on {}", what, mount.destination),
@@ -155,14 +69,15 @@ class MountPlanner {
     }
 
     void open_sources() {
-        for (std::size_t i = 0; i < mounts_.size(); ++i) {
-            UserMount& mount = mounts_[i];
+        for (const MountRequest& mount : wanted_.others) {
+            trees_.emplace_back();
             if (!mount.options.bind) continue;
             mount_purpose(mount);
-            mount.tree = b_.new_slot(fmt::format("mount{}", i));
-            b_.add(step::CloneHostTree{mount.spec->source, mount.options.recursive_bind, false, mount.tree});
+            trees_.back() = b_.new_slot(fmt::format("mount{}", trees_.size() - 1));
+            b_.add(
+                step::CloneHostTree{mount.spec->source, mount.options.recursive_bind, false, trees_.back()});
         }
-        if (bind_devices_ && !taken("/dev")) {
+        if (bind_devices_ && !wanted_.take("/dev")) {
             b_.purpose("opening the devices of /dev");
             for (const Device& device : kDevices) {
                 device_trees_.push_back(b_.new_slot(fmt::format("dev-{}", device.name)));
@@ -174,7 +89,8 @@ class MountPlanner {
     }
 
     void open_cgroup_view() {
-        if (taken("/sys") || taken("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
+        if (wanted_.take("/sys") || wanted_.take("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none)
+            return;
         b_.purpose("opening the control groups of /sys/fs/cgroup");
         if (facts_.cgroup_mode == CgroupMode::unified) {
             if (has(NamespaceKind::cgroup)) return;  // a cgroup2 mount shows the namespace's own part
@@ -195,8 +111,8 @@ class MountPlanner {
     void make_proc_and_sys() {
         b_.purpose("making the container's mounts private");
         b_.add(step::SetMountAttributes{{}, 0, 0, MS_PRIVATE, true});
-        builtin_purpose("/proc", proc_);
-        tree_.proc = make("proc", "proc", proc_, kQuiet);
+        builtin_purpose("/proc", wanted_.proc);
+        tree_.proc = make("proc", "proc", wanted_.proc, kQuiet);
         for (const auto& [key, value] : spec_.sysctl) {
             b_.purpose(fmt::format("setting sysctl {} to \"{}\"", key, value));
             b_.add(step::WriteSysctl{
@@ -210,9 +126,9 @@ class MountPlanner {
                        std::nullopt, "values below the current one need CAP_SYS_RESOURCE");
             b_.add(step::SetOomScore{tree_.proc, std::to_string(*spec_.process.oom_score_adj)});
         }
-        if (taken("/sys")) return;
-        builtin_purpose("/sys", sys_);
-        sysfs_ = make("sys", "sysfs", sys_, kQuiet | MOUNT_ATTR_RDONLY);
+        if (wanted_.take("/sys")) return;
+        builtin_purpose("/sys", wanted_.sys);
+        sysfs_ = make("sys", "sysfs", wanted_.sys, kQuiet | MOUNT_ATTR_RDONLY);
     }
 
     // --- the root -----------------------------------------------------------------------------------------------
@@ -280,14 +196,14 @@ class MountPlanner {
         attach_directory(tree_.proc, root_, "proc", true);
     }
 
-    void builtin_purpose(const char* name, const UserMount& entry = {}) {
+    void builtin_purpose(const char* name, const MountRequest& entry = {}) {
         b_.purpose(fmt::format("mounting {}", name),
                    entry.spec ? parse_origin(entry.spec->origin) : std::nullopt,
                    fmt::format("the image's {} must be a directory or missing, not a link", name));
     }
 
     // With these defaults unless the spec's entry has options of its own.
-    Slot make(const char* slot, const char* type, const UserMount& entry, std::uint64_t attributes,
+    Slot make(const char* slot, const char* type, const MountRequest& entry, std::uint64_t attributes,
               std::vector<step::FilesystemOption> options = {}) {
         const Slot mount = b_.new_slot(slot);
         for (const step::FilesystemOption& option : entry.options.data) {
@@ -306,7 +222,7 @@ class MountPlanner {
     }
 
     Slot mount_builtin(const char* name, Slot base, const char* path, const char* type,
-                       const UserMount& entry, std::uint64_t attributes,
+                       const MountRequest& entry, std::uint64_t attributes,
                        std::vector<step::FilesystemOption> defaults, bool keep) {
         builtin_purpose(name, entry);
         const Slot mount = make(path, type, entry, attributes, std::move(defaults));
@@ -315,13 +231,13 @@ class MountPlanner {
     }
 
     void make_dev() {
-        if (taken("/dev")) {  // the host's or a volume: used as it is
+        if (wanted_.take("/dev")) {  // the host's or a volume: used as it is
             dev_is_foreign_ = true;
             return;
         }
-        tree_.dev =
-            mount_builtin("/dev", root_, "dev", "tmpfs", dev_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
-                          {{"mode", "755"}, {"size", "65536k"}}, true);
+        tree_.dev = mount_builtin("/dev", root_, "dev", "tmpfs", wanted_.dev,
+                                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
+                                  {{"mode", "755"}, {"size", "65536k"}}, true);
         b_.purpose("filling /dev");
         for (std::size_t i = 0; i < kDevices.size(); ++i) add_default_device(i);
         for (const auto& [name, target] :
@@ -329,15 +245,15 @@ class MountPlanner {
               std::pair{"stdout", "/proc/self/fd/1"}, std::pair{"stderr", "/proc/self/fd/2"},
               std::pair{"ptmx", "pts/ptmx"}})
             b_.add(step::MakeSymlink{tree_.dev, name, target});
-        if (!taken("/dev/pts"))
+        if (!wanted_.take("/dev/pts"))
             tree_.pts = mount_builtin(
-                "/dev/pts", tree_.dev, "pts", "devpts", pts_, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                "/dev/pts", tree_.dev, "pts", "devpts", wanted_.pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                 {{"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}, true);
-        if (!taken("/dev/shm"))
-            mount_builtin("/dev/shm", tree_.dev, "shm", "tmpfs", shm_, kQuiet,
+        if (!wanted_.take("/dev/shm"))
+            mount_builtin("/dev/shm", tree_.dev, "shm", "tmpfs", wanted_.shm, kQuiet,
                           {{"mode", "1777"}, {"size", "65536k"}}, false);
-        if (!taken("/dev/mqueue"))
-            mount_builtin("/dev/mqueue", tree_.dev, "mqueue", "mqueue", mqueue_, kQuiet, {}, false);
+        if (!wanted_.take("/dev/mqueue"))
+            mount_builtin("/dev/mqueue", tree_.dev, "mqueue", "mqueue", wanted_.mqueue, kQuiet, {}, false);
         for (const DeviceSpec& device : spec_.devices) add_device(device);
     }
 
@@ -368,14 +284,14 @@ class MountPlanner {
     }
 
     void make_sys() {
-        if (taken("/sys")) return;
-        builtin_purpose("/sys", sys_);
+        if (wanted_.take("/sys")) return;
+        builtin_purpose("/sys", wanted_.sys);
         attach_directory(sysfs_, root_, "sys", false);
-        if (taken("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
+        if (wanted_.take("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
         const char* path = "sys/fs/cgroup";
         if (facts_.cgroup_mode == CgroupMode::unified && cgroup_trees_.empty()) {
-            mount_builtin("/sys/fs/cgroup", root_, path, "cgroup2", UserMount{}, kQuiet | MOUNT_ATTR_RDONLY,
-                          {}, false);
+            mount_builtin("/sys/fs/cgroup", root_, path, "cgroup2", MountRequest{},
+                          kQuiet | MOUNT_ATTR_RDONLY, {}, false);
             return;
         }
         if (facts_.cgroup_mode == CgroupMode::unified) {
@@ -387,7 +303,7 @@ class MountPlanner {
         }
         // v1: a read-only view of this container's groups. release_agent (CVE-2022-0492) is out of reach: it lies in the
         // root of a hierarchy, and nothing here can be written.
-        const Slot base = mount_builtin("/sys/fs/cgroup", root_, path, "tmpfs", UserMount{}, kQuiet,
+        const Slot base = mount_builtin("/sys/fs/cgroup", root_, path, "tmpfs", MountRequest{}, kQuiet,
                                         {{"mode", "755"}, {"size", "64k"}}, true);
         for (const auto& [name, tree] : cgroup_trees_) {
             b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
@@ -401,10 +317,9 @@ class MountPlanner {
 
     // --- the spec's mounts ----------------------------------------------------------------------------------------
 
-    void attach_user_mount(const UserMount& mount) {
+    void attach_wanted(const MountRequest& mount, Slot tree) {
         mount_purpose(mount);
         const MountOptions& options = mount.options;
-        Slot tree = mount.tree;
         if (!options.bind) {
             tree = b_.new_slot(mount.destination);
             std::vector<step::FilesystemOption> data = options.data;
@@ -432,8 +347,10 @@ class MountPlanner {
         b_.add(step::SetMountAttributes{tree, options.recursive_set, options.recursive_clear,
                                         all ? propagation : 0, true});
         const std::uint64_t own = all ? 0 : propagation;
-        if (options.set != 0 || options.clear != 0 || own != 0)
-            b_.add(step::SetMountAttributes{tree, options.set, options.clear, own, false});
+        // `rw` is no order to lift what the host has made read-only.
+        const std::uint64_t clear = options.clear & ~std::uint64_t{MOUNT_ATTR_RDONLY};
+        if (options.set != 0 || clear != 0 || own != 0)
+            b_.add(step::SetMountAttributes{tree, options.set, clear, own, false});
     }
 
     // --- masks ----------------------------------------------------------------------------------------------------
@@ -490,8 +407,8 @@ class MountPlanner {
     const HostFacts& facts_;
     const LaunchShape& shape_;
     bool bind_devices_ = false, dev_is_foreign_ = false;
-    UserMount proc_, dev_, pts_, shm_, mqueue_, sys_, cgroup_;  // options for built-in mounts
-    std::vector<UserMount> mounts_;
+    MountRequests wanted_;
+    std::vector<Slot> trees_;  // of wanted_.others; empty but for binds
     std::vector<Slot> device_trees_;
     std::vector<std::pair<std::string, Slot>> cgroup_trees_;
     int layer_slots_ = 0;
@@ -500,37 +417,6 @@ class MountPlanner {
 };
 
 }  // namespace
-
-std::string clean_container_path(const std::string& path, const std::string& what) {
-    if (!path.starts_with('/'))
-        throw Error{ErrorKind::invalid_input, fmt::format("{} \"{}\" is not an absolute path", what, path)};
-    if (path.find('\0') != std::string::npos || path.size() >= 4096)
-        throw Error{ErrorKind::invalid_input,
-                    fmt::format("{} \"{}\" is not a valid path", what, path.substr(0, 80))};
-    std::string clean;
-    for (const std::string& part : split(path, '/')) {
-        if (part.empty() || part == ".") continue;
-        if (part == "..")
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("{} \"{}\" must not contain \"..\"", what, path)};
-        clean += '/';
-        clean += part;
-    }
-    return clean.empty() ? "/" : clean;
-}
-
-std::optional<SourcePosition> parse_origin(const std::string& origin) {
-    if (origin.empty()) return std::nullopt;
-    SourcePosition position{origin, 0, 0};
-    const std::size_t second = origin.rfind(':');
-    if (second == std::string::npos || second == 0) return position;
-    const std::size_t first = origin.rfind(':', second - 1);
-    const auto column = parse_int(std::string_view{origin}.substr(second + 1));
-    if (first == std::string::npos || !column) return position;
-    const auto line = parse_int(std::string_view{origin}.substr(first + 1, second - first - 1));
-    if (!line) return position;
-    return SourcePosition{origin.substr(0, first), static_cast<int>(*line), static_cast<int>(*column)};
-}
 
 MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                         const LaunchShape& shape) {

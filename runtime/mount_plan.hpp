@@ -23,9 +23,4 @@ struct MountedTree {
 MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                         const LaunchShape& shape);
 
-/// Cleans a path of the spec: absolute, single slashes, no `.`, no slash at the end. Throws Error(invalid_input) on `..`.
-std::string clean_container_path(const std::string& path, const std::string& what);
-/// `file:line:column` as MountSpec::origin has it.
-std::optional<SourcePosition> parse_origin(const std::string& origin);
-
 }  // namespace stack

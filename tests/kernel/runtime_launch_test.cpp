@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -162,6 +163,37 @@ TEST_F(RuntimeLaunch, BindMountsShowTheSourceWithItsOptions) {
     EXPECT_THAT(result.out, AllOf(StartsWith("content"), HasSubstr("Read-only file system")));
     EXPECT_FALSE(fs::exists(dir().file("data/y")));
     EXPECT_EQ(read_file(dir().file("single")), "x\n");
+}
+
+TEST_F(RuntimeLaunch, WritableBindDoesNotLiftTheHostsReadOnlyMount) {
+    const PrivateNamespaces apart;
+    fs::create_directory(dir().file("host"));
+    ASSERT_EQ(::mount("tmpfs", dir().file("host").c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_EQ(
+        ::mount(nullptr, dir().file("host").c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+    ContainerSpec wanted = spec({"touch", "/data/x"});
+    wanted.mounts = {{"/data", "bind", dir().file("host"), {"rbind", "rw"}, ""}};
+    EXPECT_THAT(run(wanted).out, HasSubstr("Read-only file system"));
+    ::umount2(dir().file("host").c_str(), MNT_DETACH);
+}
+
+TEST_F(RuntimeLaunch, PropagationReachesTheContainerOnlyWhenAsked) {
+    const PrivateNamespaces apart;
+    const std::string host = dir().file("host");
+    fs::create_directories(host + "/late");
+    ASSERT_EQ(::mount("tmpfs", host.c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_EQ(::mount(nullptr, host.c_str(), nullptr, MS_SHARED, nullptr), 0);
+    fs::create_directory(host + "/late");
+    ContainerSpec wanted = spec({"sleep", "1000"});
+    wanted.mounts = {{"/private", "bind", host, {"rbind"}, ""},
+                     {"/slave", "bind", host, {"rbind", "rslave"}, ""}};
+    const PendingProcess& container = start(wanted);
+    ASSERT_EQ(::mount("tmpfs", (host + "/late").c_str(), "tmpfs", 0, nullptr), 0);
+    std::ofstream{host + "/late/file"};
+    ProcessSpec list = wanted.process;
+    list.args = {"ls", "/private/late", "/slave/late"};
+    EXPECT_EQ(exec(container.handle(), list).out, "/private/late:\n\n/slave/late:\nfile\n");
+    ::umount2(host.c_str(), MNT_DETACH);
 }
 
 TEST_F(RuntimeLaunch, MissingBindSourceNamesVolumeReasonAndPlace) {

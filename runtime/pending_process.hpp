@@ -1,0 +1,65 @@
+// The parent's side of a process between clone and exec: what PendingProcess holds. Private to launcher.cpp and
+// pending_process.cpp.
+//
+//   state      meaning                                   what comes next
+//   set-up     the child carries out its steps           at_gate, failed, or the channel ends (it was killed)
+//   at gate    it waits for `release`                    executing, failed
+//   executing  about to call execve                      the channel ends (exec has happened), or failed
+#pragma once
+
+#include "runtime/base/child_process.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/init_program.hpp"
+#include "runtime/launcher.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace stack {
+
+/// Time stamps that the child writes and the parent reads.
+class SharedTimes {
+  public:
+    SharedTimes() = default;
+    explicit SharedTimes(std::size_t count);  ///< Throws Error
+    SharedTimes(SharedTimes&& other) noexcept;
+    SharedTimes& operator=(SharedTimes&& other) noexcept;
+    ~SharedTimes();
+    [[nodiscard]] std::uint64_t* get() const { return times_; }
+
+  private:
+    std::uint64_t* times_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+std::uint64_t monotonic_now();
+
+struct PendingProcess::State {
+    InitProgram program;
+    ProcessHandle handle;
+    UniqueFd channel;
+    std::optional<UniqueFd> terminal;
+    SharedTimes times;
+    std::uint64_t cloned_at = 0;
+    bool reaped_by_us = true;
+    bool at_gate = false, executing = false, started = false, ended = false;
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State();  ///< kills what has not come to exec
+
+    /// The exit code of a child that has ended or is about to; nullopt when somebody else reaps it.
+    std::optional<int> reap();
+    void send(SyncPoint point) const;
+    [[nodiscard]] bool readable(int timeout_ms) const;
+    /// Takes in what has arrived. Throws Error with the reason why the process did not start.
+    void pump();
+
+  private:
+    void take_message();
+    void end_of_channel();
+};
+
+}  // namespace stack
