@@ -89,9 +89,7 @@ _stack() {
 @CASES@    esac
     if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$cur"))
     elif ((services)); then COMPREPLY=($(compgen -W "$(stack "${before[@]}" config --services 2>/dev/null)" -- "$cur"))
-    else COMPREPLY=($(compgen -f -- "$cur"));
-    fi
-}
+    else COMPREPLY=($(compgen -f -- "$cur")); fi
 }
 complete -F _stack stack
 )bash";

@@ -1,8 +1,13 @@
 // What users type, and what the program understands.
 #include "manager/cli/command_line.hpp"
 #include "manager/cli/command_tree.hpp"
+#include "runtime/base/child_process.hpp"
+
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -211,6 +216,25 @@ TEST(CommandLine, CompletionKnowsEveryFlag) {
             }
         }
     EXPECT_THAT(usage_error({"completion", "tcsh"}).message, HasSubstr("bash, zsh or fish"));
+}
+
+TEST(CommandLine, TheBashCompletionIsAScriptThatCompletes) {
+    const std::string path = ::testing::TempDir() + "stack_completion_" + std::to_string(::getpid());
+    std::ofstream{path} << text({"completion", "bash"});
+    const auto completed = [&](const std::string& words) {
+        const std::string script = "source " + path + "; COMP_WORDS=(" + words +
+                                   "); COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _stack; echo \"${COMPREPLY[*]}\"";
+        const CommandResult result =
+            run_command({{"/bin/bash", "-c", script}, std::nullopt, {}, false, std::nullopt});
+        EXPECT_EQ(result.err, "");
+        return result.out;
+    };
+    EXPECT_EQ(completed("stack u"), "up\n");
+    EXPECT_EQ(completed("stack -f compose.yaml lo"), "logs\n");
+    EXPECT_EQ(completed("stack --project-name up up --det"), "--detach\n");
+    EXPECT_EQ(completed("stack image in"), "inspect\n");
+    EXPECT_EQ(completed("stack image import --entry"), "--entrypoint\n");
+    std::filesystem::remove(path);
 }
 
 TEST(CommandLine, VersionIsAFlagAndACommand) {
