@@ -269,7 +269,6 @@ Hub Hub::create(const HubOptions& options) {
     impl->load_networks();
     try {
         if (impl->open_recorded()) {
-            for (auto& [name, network] : impl->networks) impl->make_bridge(network);
             impl->repair();
         } else {
             impl->make();
