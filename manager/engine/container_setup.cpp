@@ -221,6 +221,18 @@ std::vector<Error> check_container(const compose::Project& project, const compos
     return errors;
 }
 
+void make_writable_layer(const std::string& directory, const Image& image) {
+    const std::string upper = directory + "/upper";
+    make_directories(upper, 0755);
+    make_directories(directory + "/work");
+    if (image.layer_paths.empty()) return;
+    struct stat top {};
+    if (::stat(image.layer_paths.front().c_str(), &top) != 0) throw_errno("look at the image's top layer");
+    if (::chown(upper.c_str(), top.st_uid, top.st_gid) != 0 ||
+        ::chmod(upper.c_str(), top.st_mode & 07777) != 0)
+        throw_errno("set owner and mode of the writable layer");
+}
+
 void prepare_mounts(const Paths& paths, const CreateRequest& request, const Image& image,
                     ContainerRecord& record) {
     std::map<std::string, std::string> volume_paths, anonymous_paths, anonymous_names;

@@ -27,6 +27,8 @@ std::map<std::string, std::string> container_labels(const compose::Project& proj
 std::vector<Error> check_container(const compose::Project& project, const compose::Service& service,
                                    const Image& image);
 
+/// `upper` and `work` below the container's directory; the root directory's owner and mode are the image's. Blocks.
+void make_writable_layer(const std::string& directory, const Image& image);
 /// Makes anonymous volumes, missing bind directories and secret files; fills `record.mounts`. Blocks.
 void prepare_mounts(const Paths& paths, const CreateRequest& request, const Image& image,
                     ContainerRecord& record);

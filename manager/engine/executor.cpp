@@ -18,6 +18,7 @@ struct PlanExecution::Impl {
     std::vector<char> settled;                 // done, failed or skipped
     std::deque<int> ready;
     std::size_t running = 0;
+    std::size_t working = 0;  // those of them that count against the limit
     ExecutionResult result;
 
     void prepare() {
@@ -40,6 +41,18 @@ struct PlanExecution::Impl {
                 ready.push_back(next);
     }
 
+    // `required: false`: whatever kept the dependency from coming up, its dependants go on.
+    [[nodiscard]] bool forgives(int operation) const {
+        const plan::Operation& waits = plan.operations[static_cast<std::size_t>(operation)];
+        return waits.kind == plan::OperationKind::wait_condition && !waits.required;
+    }
+
+    // Waiting takes no resources: only work counts against the limit.
+    [[nodiscard]] bool counts(int operation) const {
+        return plan.operations[static_cast<std::size_t>(operation)].kind !=
+               plan::OperationKind::wait_condition;
+    }
+
     // Everything behind a failure is skipped, without recursion: chains may be thousands long.
     void skip_dependents(int operation) {
         std::deque<int> queue{operation};
@@ -49,6 +62,10 @@ struct PlanExecution::Impl {
             for (const int next : dependents[static_cast<std::size_t>(current)]) {
                 char& done = settled[static_cast<std::size_t>(next)];
                 if (done) continue;
+                if (forgives(next)) {
+                    complete(next);
+                    continue;
+                }
                 done = 1;
                 result.skipped.push_back(next);
                 queue.push_back(next);
@@ -64,6 +81,7 @@ struct PlanExecution::Impl {
             failure = std::current_exception();
         }
         --running;
+        if (counts(operation)) --working;
         if (!failure) {
             complete(operation);
         } else {
@@ -75,7 +93,7 @@ struct PlanExecution::Impl {
     }
 
     void start_ready() {
-        while (!ready.empty() && (parallel == 0 || running < parallel)) {
+        while (!ready.empty() && (parallel == 0 || working < parallel)) {
             const int operation = ready.front();
             ready.pop_front();
             if (settled[static_cast<std::size_t>(operation)]) continue;
@@ -84,6 +102,7 @@ struct PlanExecution::Impl {
                 continue;
             }
             ++running;
+            if (counts(operation)) ++working;
             group.spawn(run_one(operation));
         }
     }

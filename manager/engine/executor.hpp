@@ -33,7 +33,7 @@ struct ExecutionResult {
 
 class PlanExecution {
   public:
-    /// `plan` and `runner` must outlive `run()`. `parallel` 0 means no limit.
+    /// `plan` and `runner` must outlive `run()`. `parallel` 0 means no limit; waiting operations never count.
     PlanExecution(EventLoop& loop, const plan::Plan& plan, OperationRunner& runner, std::size_t parallel);
     ~PlanExecution();
     PlanExecution(const PlanExecution&) = delete;

@@ -100,7 +100,8 @@ class TreeCopy {
             const ssize_t length = ::readlinkat(from, name.c_str(), target.data(), target.size() - 1);
             if (length < 0 || ::symlinkat(target.data(), to, name.c_str()) != 0)
                 throw_errno(fmt::format("copy link '{}'", relative));
-            static_cast<void>(::fchownat(to, name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW));
+            if (::fchownat(to, name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+                throw_errno(fmt::format("set owner of link '{}'", relative));
         } else if (S_ISREG(info.st_mode)) {
             copy_file(from, to, name, relative, info);
         }

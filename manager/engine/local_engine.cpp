@@ -105,6 +105,7 @@ struct LocalEngine::Impl {
     const ImageStore images;
     const HostFacts facts;
     const CgroupLayout cgroups;
+    DevicePrograms device_programs;  // the kernel verifies each once
     ProjectNetwork network;
     Signal changed;
     TaskGroup tasks;
@@ -433,8 +434,7 @@ Task<ContainerRecord> LocalEngine::create_container(CreateRequest request) {
         const std::string gateway = impl.network.host_gateway();
         const std::string directory = container_directory(impl.paths, record.project, record.id);
         auto work = [&impl, &request, &image, &record, &gateway, &directory] {
-            make_directories(directory + "/upper", 0755);
-            make_directories(directory + "/work");
+            make_writable_layer(directory, image);
             prepare_mounts(impl.paths, request, image, record);
             fill_volumes(record, image);
             write_network_files(impl.paths, record, gateway);
@@ -484,7 +484,7 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
     }
     TraceSpan prepare{"engine.prepare", record.name};
     ContainerSpec spec = make_spec(impl.paths, record, image);
-    Cgroup cgroup = Cgroup::create(impl.cgroups, spec.cgroups_path, spec.resources);
+    Cgroup cgroup = Cgroup::create(impl.cgroups, spec.cgroups_path, spec.resources, &impl.device_programs);
     auto container = std::make_shared<Live>(record, std::move(cgroup), std::move(spec));
     prepare.end();
     std::exception_ptr failure;

@@ -78,8 +78,8 @@ bool ensure_supervisor(const engine::Paths& paths, const std::string& project, b
     KeeperStart request;
     request.keeper_path = paths.keeper;
     request.journal_path = paths.exit_journal(project);
-    request.supervisor = {paths.stack,  "supervise",    "--root",    paths.data_root,
-                          "--run-root", paths.run_root, "--project", project, "--init", paths.init};
+    request.supervisor = {paths.stack,    "supervise", "--root", paths.data_root, "--run-root",
+                          paths.run_root, "--project", project,  "--init",        paths.init};
     if (verbose) request.supervisor.push_back("--verbose");
     request.held.push_back({"control", {listener.get()}});
     start_keeper(request);

@@ -185,8 +185,6 @@ Task<control::ResultEvent> Supervisor::down(control::DownRequest request, EventS
     }
     const plan::ObservedState observed = engine::observe_project(paths_, stored, project);
     plan::Plan plan = plan::plan_down(project_name_, project, observed, request.options);
-    if (plan.empty() && stored.broken.empty())
-        warn(fmt::format("No resource found to remove for project \"{}\"", project_name_));
     control::ResultEvent result = co_await carry_out(std::move(plan), &context);
     if (nothing_left()) co_await engine_.remove_hub();
     co_return result;

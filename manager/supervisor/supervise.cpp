@@ -14,6 +14,7 @@
 #include "runtime/protected_exe.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace stack::supervisor {
@@ -31,6 +32,7 @@ struct Program {
     Supervisor& supervisor;
     control::ControlServer& server;
     Log log;
+    std::exception_ptr fault;  ///< of a task that must not end: the keeper is gone
 };
 
 bool quiet(const Program& program) {
@@ -47,34 +49,47 @@ std::optional<FileLock> try_leave(const Program& program) {
     return lock;
 }
 
+// Any instant is a legal one to end at; unwinding half of the tasks would be the harder way to be as safe.
+[[noreturn]] void end_at_once(const Program& program) {
+    try {
+        std::rethrow_exception(program.fault);
+    } catch (const std::exception& error) {
+        program.log.error("supervisor ends: {}", error.what());
+    }
+    ::_exit(1);
+}
+
 Task<> serve_until_quiet(Program* program) {
     TimePoint not_before = Clock::now() + kFirstClient;
     bool had_client = false;
     for (;;) {
+        if (program->fault) end_at_once(*program);
         if (!quiet(*program)) {
             had_client = had_client || program->server.busy() > 0;
-            if (had_client) not_before = Clock::now() + kLinger;
+            if (had_client)
+                not_before =
+                    Clock::now() + (program->supervisor.nothing_left() ? Clock::duration{} : kLinger);
         } else if (Clock::now() >= not_before) {
             co_return;
         }
         const TimePoint look_again =
             Clock::now() +
-            (program->supervisor.idle() ? std::chrono::milliseconds{30} : std::chrono::milliseconds{1000});
+            (program->supervisor.idle() ? std::chrono::milliseconds{5} : std::chrono::milliseconds{1000});
         static_cast<void>(co_await program->supervisor.changed().wait_until(look_again));
     }
 }
 
 Task<> supervise(Program* program) {
     TaskGroup tasks{program->loop};
+    // Without its keeper a supervisor can't learn of exits: it ends, and the next command starts a pair that adopts.
+    tasks.on_error([program](std::exception_ptr error) {
+        if (!program->fault) program->fault = error;
+        program->supervisor.changed().notify_all();
+    });
     program->supervisor.adopt();
     tasks.spawn(program->engine.run());
     tasks.spawn(program->supervisor.run_timers());
     tasks.spawn(program->server.serve());
-    std::exception_ptr fault;
-    tasks.on_error([&fault, program](std::exception_ptr error) {
-        if (!fault) fault = error;
-        program->supervisor.changed().notify_all();
-    });
     std::optional<FileLock> lock;
     while (!lock) {
         co_await serve_until_quiet(program);
@@ -100,10 +115,19 @@ Task<> supervise(Program* program) {
     ::unlink(program->paths.lock_file(program->project).c_str());
 }
 
+// A container costs about ten descriptors; the usual soft limit of 1024 is for programs that use select(2).
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int run_supervisor(const engine::Paths& paths, const std::string& project, bool verbose) {
     ::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     std::optional<KeeperClient> keeper = KeeperClient::from_environment();
     if (!keeper) throw Error{ErrorKind::invalid_input, "supervise is started by stack-keeper only"};
     make_directories(paths.containers(project));
@@ -114,7 +138,7 @@ int run_supervisor(const engine::Paths& paths, const std::string& project, bool 
         UniqueFd listener = engine.take_control_socket();
         Supervisor supervisor{loop, paths, project, engine, log};
         control::ControlServer server{loop, std::move(listener), make_control_api(loop, supervisor), log};
-        Program program{loop, paths, project, engine, supervisor, server, log};
+        Program program{loop, paths, project, engine, supervisor, server, log, nullptr};
         loop.run(supervise(&program));
         return 0;
     } catch (const std::exception& error) {

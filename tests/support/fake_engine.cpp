@@ -1,9 +1,11 @@
 #include "tests/support/fake_engine.hpp"
 
+#include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -113,7 +115,8 @@ Task<engine::LaunchOutcome> FakeEngine::launch(engine::ContainerRecord record,
     if (cannot_launch.contains(record.service_name))
         throw Error{ErrorKind::not_found, "exec: \"missing\": no such file or directory in the image"};
     engine::LaunchOutcome outcome;
-    outcome.pid = next_pid_++;
+    outcome.pid = ::getpid();  // records are believed only while their process lives: ours does
+    outcome.start_time = process_start_time(outcome.pid).value_or(0);
     at_gate(outcome);
     journal.push_back("launch " + record.name);
     running_[record.id] = record;
