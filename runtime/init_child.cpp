@@ -96,7 +96,7 @@ int ChildRunner::fail(int error, FailureDetail detail, std::string_view text, st
     report_.detail = static_cast<std::uint32_t>(detail);
     report_.extra = static_cast<std::uint32_t>(extra);
     report_.text_size = static_cast<std::uint32_t>(std::min(text.size(), ChildReport::kTextSize));
-    ::memcpy(report_.text, text.data(), report_.text_size);
+    if (!text.empty()) ::memcpy(report_.text, text.data(), report_.text_size);
     return error;
 }
 
