@@ -400,11 +400,11 @@ class ServiceDecoder {
     void logging(const Node& map) {
         const auto driver = DecodeContext::text(map.find("driver"));
         service_.logging.driver = driver.value_or("");
-        if (driver && *driver != "json-file" && *driver != "local" && *driver != "none")
+        if (driver && *driver != "json-file" && *driver != "local")
             context_
                 .error("not-supported", fmt::format("the log driver \"{}\" is not supported yet", *driver),
                        *map.find("driver"))
-                .hint = "json-file, local and none are";
+                .hint = "json-file and local are";
         const Node* options = DecodeContext::member(map, "options");
         if (!options) return;
         for (const Entry& entry : options->items()) {

@@ -104,7 +104,7 @@ struct RestartPolicy {
 
 /// Bounds of a service's log files; absent: the settings' defaults.
 struct Logging {
-    std::string driver;  ///< empty, json-file, local or none
+    std::string driver;  ///< empty, json-file or local
     std::optional<std::int64_t> max_size_bytes;
     std::optional<int> max_file;
     bool operator==(const Logging&) const = default;

@@ -1,6 +1,7 @@
 #include "manager/compose/normalize.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -14,7 +15,7 @@ void name_resources(const std::string& project, std::map<std::string, Resource>&
         resource.key = key;
         if (!resource.name.empty()) continue;
         bool external = false;
-        if constexpr (requires { resource.external; }) external = resource.external;
+        if constexpr (!std::is_same_v<Resource, FileSource>) external = resource.external;
         resource.name = external ? key : fmt::format("{}_{}", project, key);
     }
 }
