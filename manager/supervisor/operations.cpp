@@ -134,6 +134,9 @@ Task<> Supervisor::take_turn(bool interrupt) {
         co_await changed_.wait();
     }
     turn_taken_ = true;
+    // What was being launched when it was interrupted runs in a moment: only then can it be seen and stopped.
+    const auto launching = [](const auto& entry) { return entry.second->machine.phase == Phase::launching; };
+    while (interrupt && std::any_of(units_.begin(), units_.end(), launching)) co_await changed_.wait();
 }
 
 // ---- requests -------------------------------------------------------------------------------------------------
