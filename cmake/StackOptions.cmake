@@ -29,9 +29,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror -fstack-protector-strong)
 add_compile_definitions(_GNU_SOURCE)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 reports false positives of these inside libstdc++ and fmt when optimising.
+  # GCC 12 reports false positives of these inside libstdc++, fmt and (new and delete of coroutine frames) Asio.
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized> $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
-                      $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow> $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>)
+                      $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete> $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow> $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STACK_SANITIZE)
   add_compile_definitions(_FORTIFY_SOURCE=2)
