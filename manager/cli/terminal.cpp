@@ -16,7 +16,7 @@ bool environment_allows_colour() {
     const char* no_colour = ::getenv("NO_COLOR");
     if (no_colour && *no_colour) return false;
     const char* term = ::getenv("TERM");
-    return term && std::strcmp(term, "dumb") != 0;
+    return !term || std::strcmp(term, "dumb") != 0;
 }
 
 /// Length of the SGR or other CSI sequence at the start of `text`, 0 when there is none.
