@@ -6,11 +6,14 @@ JOBS := $(shell nproc)
 CTEST := ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c' '*.h')
 
-.PHONY: build help deps test test-unit test-kernel test-e2e test-vm demo bench install format check-format lint clean
+.PHONY: build everything help deps test test-unit test-kernel test-e2e test-vm demo bench install format check-format lint clean
 
 build: ## programs into build/bin (the default)
 	@tools/deps build test
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	@cmake --build $(BUILD) --target programs
+
+everything: build
 	@cmake --build $(BUILD)
 
 help: ## this list
@@ -19,14 +22,14 @@ help: ## this list
 deps: ## install every package that building, testing and checking need
 	@tools/deps build test demo lint vm
 
-test: build ## all three rings (kernel and e2e need root)
+test: everything ## all three rings (kernel and e2e need root)
 	@[ "$$(id -u)" = 0 ] || echo "not root: the kernel and e2e rings will be skipped"
 	$(CTEST) -LE vm
 
-test-unit test-kernel test-e2e: test-%: build ## one ring
+test-unit test-kernel test-e2e: test-%: everything ## one ring
 	$(CTEST) -L $*
 
-test-vm: build ## limits on pure cgroup v2, in an emulated machine
+test-vm: everything ## limits on pure cgroup v2, in an emulated machine
 	@tools/deps vm
 	$(CTEST) -L vm
 
@@ -34,7 +37,7 @@ demo: build ## the guestbook example: up, three requests, ps, logs, down
 	@tools/deps demo
 	examples/guestbook/demo
 
-bench: build ## start-up, memory and log figures, as ratios to a bound measured in the same run
+bench: everything ## start-up, memory and log figures, as ratios to a bound measured in the same run
 	@bench/run
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if set

@@ -41,7 +41,7 @@ namespace {
 
 constexpr const char* kTable = "stack-dns";
 constexpr std::uint32_t kServerAddress = 0x7f00000b;  // 127.0.0.11
-constexpr std::uint16_t kDnsPort = 53;
+constexpr std::uint16_t kQueryPort = 53;
 constexpr int kPriorityRaw = -300;
 constexpr int kPriorityMangle = -150;
 
@@ -157,10 +157,10 @@ void install_dns_redirect(std::uint16_t udp_port, std::uint16_t tcp_port) {
     step(new_table());
     step(new_chain("query", kPriorityMangle));
     step(new_chain("reply", kPriorityRaw));
-    step(new_rule({"query", IPPROTO_UDP, true, kDnsPort, udp_port}));
-    step(new_rule({"query", IPPROTO_TCP, true, kDnsPort, tcp_port}));
-    step(new_rule({"reply", IPPROTO_UDP, false, udp_port, kDnsPort}));
-    step(new_rule({"reply", IPPROTO_TCP, false, tcp_port, kDnsPort}));
+    step(new_rule({"query", IPPROTO_UDP, true, kQueryPort, udp_port}));
+    step(new_rule({"query", IPPROTO_TCP, true, kQueryPort, tcp_port}));
+    step(new_rule({"reply", IPPROTO_UDP, false, udp_port, kQueryPort}));
+    step(new_rule({"reply", IPPROTO_TCP, false, tcp_port, kQueryPort}));
     socket.transaction(std::move(steps));
 }
 

@@ -2,6 +2,7 @@
 // signal every thread libc knows of, and those don't exist in the child). All return 0 or a descriptor, or -1 and errno.
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -11,6 +12,15 @@
 
 #include <cerrno>
 #include <cstdint>
+
+namespace stack {
+
+/// The errno of a raw call's result, 0 for success.
+inline int result_of(long value) noexcept {
+    return value < 0 ? errno : 0;
+}
+
+}  // namespace stack
 
 namespace stack::sys {
 

@@ -25,10 +25,6 @@ namespace stack {
 
 namespace {
 
-int result_of(long value) noexcept {
-    return value < 0 ? errno : 0;
-}
-
 int write_once(int file, const char* text, std::size_t size) noexcept {
     ssize_t done;
     do {

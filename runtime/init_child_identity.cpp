@@ -17,10 +17,6 @@ namespace stack {
 
 namespace {
 
-int result_of(long value) noexcept {
-    return value < 0 ? errno : 0;
-}
-
 // A regular file of the image, or -1; a missing one leaves `error` 0.
 int open_account_file(int root, const char* path, int& error) noexcept {
     error = 0;

@@ -16,10 +16,6 @@ namespace stack {
 
 namespace {
 
-int result_of(long value) noexcept {
-    return value < 0 ? errno : 0;
-}
-
 struct ScopedFd {
     int fd;
     explicit ScopedFd(int descriptor) noexcept : fd{descriptor} {}

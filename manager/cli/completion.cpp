@@ -55,7 +55,7 @@ bool takes_services(const CommandHelp& command) {
     return command.arguments.find("SERVICE") != std::string::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string shell_quoted(std::string_view text) {
     std::string result = "'";
     for (const char c : text) {
         if (c == '\'')
@@ -131,16 +131,16 @@ std::string roff_flags(const std::vector<FlagHelp>& flags) {
 std::string bash_completion(const ProgramHelp& program) {
     std::string cases;
     for (const CommandHelp& command : program.commands)
-        cases += fmt::format("        {}) flags={}; services={} ;;\n", quoted(command.path),
-                             quoted(names_of(command.flags)), takes_services(command) ? 1 : 0);
+        cases += fmt::format("        {}) flags={}; services={} ;;\n", shell_quoted(command.path),
+                             shell_quoted(names_of(command.flags)), takes_services(command) ? 1 : 0);
     std::string subcommands;
     for (const CommandHelp& command : program.commands)
         if (command.path.starts_with("image ")) subcommands += command.path.substr(6) + " ";
     std::string text = kBashTemplate;
     replace(text, "@VALUE_FLAGS@", flags_with_value(program));
-    replace(text, "@GLOBAL_FLAGS@", quoted(names_of(program.global_flags)));
-    replace(text, "@COMMANDS@", quoted(keys_of(first_words(program))));
-    replace(text, "@IMAGE_COMMANDS@", quoted(trim(subcommands)));
+    replace(text, "@GLOBAL_FLAGS@", shell_quoted(names_of(program.global_flags)));
+    replace(text, "@COMMANDS@", shell_quoted(keys_of(first_words(program))));
+    replace(text, "@IMAGE_COMMANDS@", shell_quoted(trim(subcommands)));
     replace(text, "@CASES@", cases);
     return text;
 }
@@ -154,27 +154,27 @@ std::string zsh_completion(const ProgramHelp& program) {
 std::string fish_completion(const ProgramHelp& program) {
     std::string text = "# fish completion for stack\ncomplete -c stack -f\n";
     const auto flag_line = [](const FlagHelp& flag, const std::string& condition) {
-        std::string line = "complete -c stack -n " + quoted(condition);
+        std::string line = "complete -c stack -n " + shell_quoted(condition);
         if (!flag.long_name.empty()) line += " -l " + flag.long_name.substr(2);
         if (!flag.short_name.empty()) line += " -s " + flag.short_name.substr(1);
         if (!flag.value.empty()) line += " -r -F";
-        return line + " -d " + quoted(flag.description) + "\n";
+        return line + " -d " + shell_quoted(flag.description) + "\n";
     };
     for (const auto& [word, summary] : first_words(program))
         text +=
-            fmt::format("complete -c stack -n __fish_use_subcommand -a {} -d {}\n", word, quoted(summary));
+            fmt::format("complete -c stack -n __fish_use_subcommand -a {} -d {}\n", word, shell_quoted(summary));
     for (const FlagHelp& flag : program.global_flags) text += flag_line(flag, "__fish_use_subcommand");
     for (const CommandHelp& command : program.commands) {
         const std::size_t space = command.path.find(' ');
         std::string condition = "__fish_seen_subcommand_from " + command.path.substr(0, space);
         if (space != std::string::npos) {
-            text += fmt::format("complete -c stack -n {} -a {} -d {}\n", quoted(condition),
-                                command.path.substr(space + 1), quoted(command.summary));
+            text += fmt::format("complete -c stack -n {} -a {} -d {}\n", shell_quoted(condition),
+                                command.path.substr(space + 1), shell_quoted(command.summary));
             condition += "; and __fish_seen_subcommand_from " + command.path.substr(space + 1);
         }
         if (takes_services(command))
             text += fmt::format("complete -c stack -n {} -a '(stack config --services 2>/dev/null)'\n",
-                                quoted(condition));
+                                shell_quoted(condition));
         for (const FlagHelp& flag : command.flags) text += flag_line(flag, condition);
     }
     return text;

@@ -23,7 +23,7 @@ namespace stack::cli {
 namespace {
 
 // Kernels before 6.4 don't tell about spliced bytes, so the files are looked at this often.
-constexpr int kLookAgainMs = 100;
+constexpr int kPollMs = 100;
 
 bool selected(const LogsCommand& command, const std::string& service, int number) {
     if (command.index > 0 && number != command.index) return false;
@@ -85,7 +85,7 @@ class LogsRun {
             if (connected && synchronised_ && !any && none_lives(events)) break;
             std::array<::pollfd, 3> fds{
                 {{signals.fd(), POLLIN, 0}, {events.fd(), POLLIN, 0}, {view_.wait_fd(), POLLIN, 0}}};
-            if (::poll(fds.data(), fds.size(), kLookAgainMs) < 0 && errno != EINTR)
+            if (::poll(fds.data(), fds.size(), kPollMs) < 0 && errno != EINTR)
                 throw_errno("wait for log lines");
             if (signals.next()) {
                 view_.finish();
