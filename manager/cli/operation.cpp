@@ -10,12 +10,13 @@
 #include <array>
 #include <cerrno>
 
+#include <fmt/format.h>
+
 namespace stack::cli {
 
 namespace {
 
 constexpr int kMaxAttempts = 10;
-constexpr int kInterrupted = 130;
 
 void show(Progress& progress, const Context& context, const control::StreamEvent& event) {
     if (const auto* step = std::get_if<control::ProgressEvent>(&event))
@@ -41,11 +42,16 @@ void Operation::send() {
             connection_->send_request("POST", target_, body_);
             connection_->expect_status(200);
             return;
-        } catch (const Error&) {
+        } catch (const Error& error) {
             const bool refused = connection_ && connection_->response().headers_complete();
-            if (refused || attempts_ >= kMaxAttempts) throw;
+            if (refused) throw;
+            if (attempts_ >= kMaxAttempts) throw Error{error}.with_hint(where_its_log_is());
         }
     }
+}
+
+std::string Operation::where_its_log_is() const {
+    return fmt::format("its log is {}", context_.paths.supervisor_log(project_));
 }
 
 std::vector<control::StreamEvent> Operation::receive() {
@@ -61,7 +67,7 @@ std::vector<control::StreamEvent> Operation::receive() {
     if (more || result_) return events;
     if (attempts_ >= kMaxAttempts)
         throw Error{ErrorKind::failed, "the supervisor ended before the operation did"}.with_hint(
-            "its log is " + context_.paths.supervisor_log(project_));
+            where_its_log_is());
     send();
     return events;
 }
@@ -88,8 +94,13 @@ int run_operation(const Context& context, const std::string& project, const std:
             throw_errno("wait for the supervisor");
         if (fds[0].revents != 0)
             for (const control::StreamEvent& event : operation.receive()) show(*progress, context, event);
-        while (const std::optional<int> signal = signals.next())
-            if (*signal != SIGWINCH) return kInterrupted;
+        while (const std::optional<int> signal = signals.next()) {
+            if (*signal == SIGWINCH) continue;
+            progress->finish();
+            progress->note(
+                "Left: the supervisor goes on; `stack ps` shows how far it is, `stack down` undoes it");
+            return 128 + *signal;
+        }
         progress->tick();
     }
     progress->finish();

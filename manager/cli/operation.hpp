@@ -28,6 +28,7 @@ class Operation {
 
   private:
     void send();
+    [[nodiscard]] std::string where_its_log_is() const;
     const Context& context_;
     std::string project_, target_, body_;
     std::optional<control::ControlConnection> connection_;
@@ -38,8 +39,8 @@ class Operation {
 /// Prints the errors of a failed result; returns the exit code.
 int report_result(const Context& context, const control::ResultEvent& result);
 
-/// Runs an operation to its end with the progress view named `title`. Ctrl-C leaves it (the supervisor undoes or
-/// finishes what it was doing) and gives 130.
+/// Runs an operation to its end with the progress view named `title`. Ctrl-C leaves it to the supervisor, which
+/// goes on, and gives 130.
 int run_operation(const Context& context, const std::string& project, const std::string& target,
                   const std::string& body, const std::string& title);
 

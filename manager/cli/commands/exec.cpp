@@ -29,6 +29,9 @@ namespace {
 
 using nlohmann::json;
 
+/// A command that ignores Ctrl-C must not hold its user: the third one leaves it alone in the container.
+constexpr int kSignalsUntilLeaving = 3;
+
 /// Whether the project has a running container to enter; found out from records, so that a wrong name starts no
 /// supervisor. Which replica it is in the end, the supervisor decides.
 void check_target(const Context& context, const std::string& project, const ExecCommand& command) {
@@ -71,9 +74,7 @@ class ExecChannel {
     explicit ExecChannel(control::ControlConnection::Upgraded upgraded)
         : socket_{std::move(upgraded.socket)},
           input_{std::move(upgraded.first_bytes)},
-          fds_{std::move(upgraded.first_fds)} {
-        take_lines();
-    }
+          fds_{std::move(upgraded.first_fds)} {}
 
     [[nodiscard]] int fd() const { return closed_ ? -1 : socket_.get(); }
     [[nodiscard]] bool closed() const { return closed_; }
@@ -96,7 +97,21 @@ class ExecChannel {
         if (!closed_) static_cast<void>(::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL));
     }
 
-    /// Reads once; throws the Error that the supervisor reports.
+    /// Lines that have come already; throws the Error that the supervisor reports.
+    void take_lines() {
+        for (std::size_t end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
+            const json line = json::parse(input_.substr(0, end), nullptr, false);
+            input_.erase(0, end + 1);
+            if (!line.is_object()) continue;
+            const std::string event = line.value("event", "");
+            if (event == "started") started_ = true;
+            if (event == "exit") exit_code_ = line.value("code", 1);
+            if (event == "error" && line.contains("errors") && !line["errors"].empty())
+                throw control::error_from_json(line["errors"][0]);
+        }
+    }
+
+    /// Reads once, then the same.
     void receive() {
         ReceivedMessage message;
         try {
@@ -111,19 +126,6 @@ class ExecChannel {
     }
 
   private:
-    void take_lines() {
-        for (std::size_t end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
-            const json line = json::parse(input_.substr(0, end), nullptr, false);
-            input_.erase(0, end + 1);
-            if (!line.is_object()) continue;
-            const std::string event = line.value("event", "");
-            if (event == "started") started_ = true;
-            if (event == "exit") exit_code_ = line.value("code", 1);
-            if (event == "error" && line.contains("errors") && !line["errors"].empty())
-                throw control::error_from_json(line["errors"][0]);
-        }
-    }
-
     UniqueFd socket_;
     std::string input_;
     std::vector<UniqueFd> fds_;
@@ -204,6 +206,7 @@ int run_with_pipes(ExecChannel& channel, bool interactive) {
     CopyStream input{interactive ? STDIN_FILENO : -1, std::move(in.write)};
     CopyStream output{std::move(out.read), STDOUT_FILENO};
     CopyStream errors{std::move(err.read), STDERR_FILENO};
+    int signals_sent = 0;
     while (!channel.exit_code() && !(channel.closed() && output.ended() && errors.ended())) {
         std::array<::pollfd, 6> fds{{{channel.fd(), POLLIN, 0},
                                      {signals.fd(), POLLIN, 0},
@@ -213,7 +216,10 @@ int run_with_pipes(ExecChannel& channel, bool interactive) {
                                      errors.wait_to_read()}};
         if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) throw_errno("wait for the command");
         if (fds[0].revents != 0) channel.receive();
-        while (const std::optional<int> signal = signals.next()) channel.send_signal(*signal);
+        while (const std::optional<int> signal = signals.next()) {
+            channel.send_signal(*signal);
+            if (++signals_sent >= kSignalsUntilLeaving) return 128 + *signal;
+        }
         input.step();
         output.step();
         errors.step();
@@ -241,6 +247,7 @@ int run_exec(const Context& context, const ExecCommand& command) {
                      ::isatty(STDIN_FILENO) == 1 && context.out.is_terminal;
     ExecChannel channel = open_channel(context, project, make_request(command, tty));
     try {
+        channel.take_lines();
         if (command.detach) return run_detached(channel);
         return tty ? run_with_terminal(channel) : run_with_pipes(channel, command.interactive);
     } catch (const Error& error) {
