@@ -96,7 +96,6 @@ int run_operation(const Context& context, const std::string& project, const std:
             for (const control::StreamEvent& event : operation.receive()) show(*progress, context, event);
         while (const std::optional<int> signal = signals.next()) {
             if (*signal == SIGWINCH) continue;
-            progress->finish();
             progress->note(
                 "Left: the supervisor goes on; `stack ps` shows how far it is, `stack down` undoes it");
             return 128 + *signal;
