@@ -161,8 +161,8 @@ std::string fish_completion(const ProgramHelp& program) {
         return line + " -d " + shell_quoted(flag.description) + "\n";
     };
     for (const auto& [word, summary] : first_words(program))
-        text +=
-            fmt::format("complete -c stack -n __fish_use_subcommand -a {} -d {}\n", word, shell_quoted(summary));
+        text += fmt::format("complete -c stack -n __fish_use_subcommand -a {} -d {}\n", word,
+                            shell_quoted(summary));
     for (const FlagHelp& flag : program.global_flags) text += flag_line(flag, "__fish_use_subcommand");
     for (const CommandHelp& command : program.commands) {
         const std::size_t space = command.path.find(' ');
