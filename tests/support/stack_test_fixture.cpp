@@ -1,5 +1,6 @@
 #include "tests/support/stack_test_fixture.hpp"
 
+#include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace stack::test {
@@ -40,6 +42,10 @@ void StackTest::SetUp() {
 
 void StackTest::TearDown() {
     if (!stack_) return;
+    if (HasFailure()) {
+        const std::string log = stack_->dirs().root() + "/projects/" + stack_->project() + "/supervisor.log";
+        fmt::print("--- supervisor.log\n{}", read_file_if_exists(log).value_or("(none)\n"));
+    }
     EXPECT_EXIT_CODE(without_file({"down", "-v", "-t", "1", "--remove-orphans"}), 0);
     EXPECT_TRUE(leaks_->clean());
     EXPECT_EQ(join(run_files(stack_->dirs().run_root(), stack_->project()), "\n"), "")
