@@ -227,6 +227,8 @@ void HostLab::SetUp() {
     host_ = current_namespace();
     lan_ = make_namespace({});
     set_up_loopback();
+    // The host of these tests must not change by itself: no address that is "tentative" for its first second.
+    write_sysctl("ipv6/conf/default/accept_dad", "0");
     Links links;
     VethOptions pair;
     pair.name = "eth0";
