@@ -1,7 +1,10 @@
 // Limits as the kernel enforces them. Runs on the host's hierarchy and once more on pure cgroup v2.
 #include "tests/support/stack_test_fixture.hpp"
 
+#include <stdlib.h>
+
 #include <cstdlib>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -41,7 +44,13 @@ TEST_F(Limits, CpusAreHeldWithinTenPercent) {
     ASSERT_TRUE(reaches("busy", "exited"));
     const std::string said = logs("busy");
     ASSERT_THAT(said, HasSubstr("cpu "));
-    EXPECT_NEAR(std::atof(said.c_str() + 4), 50.0, 5.0) << said;
+    const double percent = std::atof(said.c_str() + 4);
+    EXPECT_LE(percent, 55.0);
+    // On a machine that is busy with other things the service may get less; that says nothing about the limit.
+    double load = 0;
+    if (::getloadavg(&load, 1) == 1 && load < std::thread::hardware_concurrency()) {
+        EXPECT_GE(percent, 45.0);
+    }
 }
 
 }  // namespace
