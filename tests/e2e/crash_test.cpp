@@ -90,6 +90,15 @@ TEST_F(Killed, KeeperAndSupervisorLeaveContainersThatDownCanStop) {
     EXPECT_TRUE(nothing_was_created());
 }
 
+TEST_F(Killed, KeeperAloneLeavesContainersThatDownCanStop) {
+    up(kChain);
+    ASSERT_NE(stack().keeper(), 0);
+    ::kill(stack().keeper(), SIGKILL);
+    EXPECT_TRUE(eventually([&] { return stack().keeper() == 0; }));
+    EXPECT_EXIT_CODE(stack().run({"down", "-v", "-t", "2"}), 0);
+    EXPECT_TRUE(nothing_was_created());
+}
+
 TEST_F(Killed, TwoUpsAtOnceDoNotHurtEachOther) {
     stack().compose(kChain);
     Invocation invocation;

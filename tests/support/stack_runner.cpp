@@ -255,8 +255,8 @@ std::vector<int> StackRunner::processes(std::string_view command_name) const {
 }
 
 int StackRunner::supervisor() const {
+    // The keeper's arguments hold the supervisor's.
     for (const ProcessFacts& process : processes_of(dirs_.dir().path()))
-        // The keeper has its supervisor's whole command line in its own.
         if (process.name != "stack-keeper" && std::find(process.arguments.begin(), process.arguments.end(),
                                                         "supervise") != process.arguments.end())
             return process.pid;
