@@ -428,7 +428,7 @@ std::vector<std::uint8_t> truncated(Bytes message) {
     Writer writer;
     writer.out.assign(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(*end));
     writer.set_u16(2, static_cast<std::uint16_t>(writer.out[2] << 8 | writer.out[3] | kTruncated));
-    for (const std::size_t count : {6, 8, 10}) writer.set_u16(count, 0);
+    for (const std::size_t count : {6u, 8u, 10u}) writer.set_u16(count, 0);
     return std::move(writer.out);
 }
 

@@ -43,6 +43,7 @@ struct SelectOptions {
     std::optional<std::chrono::nanoseconds> timeout;
     bool no_deps = false;
     int signal = 9;  ///< kill
+    bool operator==(const SelectOptions&) const = default;
 };
 /// The existing containers, in dependency order, with their conditions; never creates.
 Plan plan_start(const compose::Project* project, const ObservedState& observed, const SelectOptions& options);

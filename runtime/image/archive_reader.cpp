@@ -55,28 +55,27 @@ void prepare_archive_locale() {
         ::setlocale(LC_CTYPE, "en_US.UTF-8");
 }
 
-ArchiveReader::ArchiveReader(ChunkQueue& source) : source_{&source} {
-    open_format();
+// The public constructors delegate to this one, so that the handle is freed when they throw.
+ArchiveReader::ArchiveReader() : handle_{::archive_read_new()} {
+    if (handle_ == nullptr) throw std::bad_alloc{};
+    ::archive_read_support_format_tar(handle_);
+}
+
+ArchiveReader::ArchiveReader(ChunkQueue& source) : ArchiveReader{} {
+    source_ = &source;
     if (::archive_read_open(handle_, this, nullptr, &ArchiveReader::read_callback, nullptr) != ARCHIVE_OK) {
         if (source_error_) std::rethrow_exception(source_error_);
         fail("read the archive");
     }
 }
 
-ArchiveReader::ArchiveReader(Bytes memory) {
-    open_format();
+ArchiveReader::ArchiveReader(Bytes memory) : ArchiveReader{} {
     if (::archive_read_open_memory(handle_, memory.data(), memory.size()) != ARCHIVE_OK)
         fail("read the archive");
 }
 
 ArchiveReader::~ArchiveReader() {
     ::archive_read_free(handle_);
-}
-
-void ArchiveReader::open_format() {
-    handle_ = ::archive_read_new();
-    if (handle_ == nullptr) throw std::bad_alloc{};
-    ::archive_read_support_format_tar(handle_);
 }
 
 ssize_t ArchiveReader::read_callback(archive* handle, void* self_pointer, const void** buffer) {

@@ -55,7 +55,7 @@ class ArchiveReader {
 
   private:
     static ssize_t read_callback(archive* handle, void* self, const void** buffer);
-    void open_format();
+    ArchiveReader();
     [[noreturn]] void fail(const char* doing) const;
 
     archive* handle_ = nullptr;
