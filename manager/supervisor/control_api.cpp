@@ -27,8 +27,10 @@ class ControlApi {
     Task<> answer(Request request, ExchangePtr exchange) {
         const std::string& target = request.target;
         if (request.method == "GET" && target == "/v1/version") {
-            const nlohmann::json body{
-                {"version", kVersion}, {"api", control::kApiVersion}, {"pid", ::getpid()}};
+            const nlohmann::json body{{"version", kVersion},
+                                      {"api", control::kApiVersion},
+                                      {"pid", ::getpid()},
+                                      {"keeper", ::getppid()}};
             co_await exchange->reply(200, body.dump());
         } else if (request.method == "GET" && target == "/v1/project") {
             std::string body = control::to_json(supervisor_.summary());
