@@ -39,6 +39,7 @@ bool EventStream::connect() {
         return false;
     }
     connection_ = std::move(connection);
+    synchronised_ = false;
     return true;
 }
 
@@ -50,6 +51,7 @@ std::vector<control::ContainerEvent> EventStream::receive() {
         const control::Event event = control::parse_event(*line);
         if (const auto* snapshot = std::get_if<control::SnapshotEvent>(&event)) {
             apply(*snapshot, events);
+            synchronised_ = true;
         } else {
             apply(std::get<control::ContainerEvent>(event));
             events.push_back(std::get<control::ContainerEvent>(event));

@@ -21,6 +21,8 @@ class EventStream {
     bool connect();
     /// -1 while not connected.
     [[nodiscard]] int fd() const { return connection_ ? connection_->fd() : -1; }
+    /// The snapshot of this connection has come: `containers` is what the supervisor knows.
+    [[nodiscard]] bool synchronised() const { return connection_ && synchronised_; }
     /// Reads once. Snapshots become the `create`, `start` and `die` events that lead from what was known to what
     /// it shows. After the stream has ended `fd` is -1 and `connect` may be called again. Throws Error.
     std::vector<control::ContainerEvent> receive();
@@ -41,6 +43,7 @@ class EventStream {
 
     std::string socket_path_;
     std::optional<control::ControlConnection> connection_;
+    bool synchronised_ = false;
     std::map<std::string, control::ContainerSummary> containers_;
 };
 

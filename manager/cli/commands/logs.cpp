@@ -82,7 +82,7 @@ class LogsRun {
             const bool connected = events.connect();
             const bool any = view_.print_available();
             if (!connected && !any && !something_lives()) break;
-            if (connected && synchronised_ && !any && none_lives(events)) break;
+            if (connected && events.synchronised() && !any && none_lives(events)) break;
             std::array<::pollfd, 3> fds{
                 {{signals.fd(), POLLIN, 0}, {events.fd(), POLLIN, 0}, {view_.wait_fd(), POLLIN, 0}}};
             if (::poll(fds.data(), fds.size(), kPollMs) < 0 && errno != EINTR)
@@ -94,7 +94,6 @@ class LogsRun {
             if (fds[2].revents != 0) view_.acknowledge_wait();
             if (fds[1].revents != 0) {
                 events.receive();
-                synchronised_ = true;
                 add(engine::load_project_state(context_.paths, project_));
             }
         }
@@ -134,7 +133,7 @@ class LogsRun {
     LogSink sink_;
     LogView view_;
     logs::LogReadOptions later_;
-    bool begun_ = false, synchronised_ = false;
+    bool begun_ = false;
 };
 
 }  // namespace
