@@ -17,7 +17,7 @@ everything: build
 	@cmake --build $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1:/p' Makefile | awk -F: '{printf "  make %-13s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 deps: ## install every package that building, testing and checking need
 	@tools/deps build test demo lint vm
