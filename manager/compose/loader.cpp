@@ -1,21 +1,11 @@
 #include "manager/compose/loader.hpp"
 
+#include "manager/compose/assemble.hpp"
 #include "manager/compose/consistency.hpp"
 #include "manager/compose/decode.hpp"
 #include "manager/compose/discovery.hpp"
 #include "manager/compose/document.hpp"
-#include "manager/compose/interpolation.hpp"
-#include "manager/compose/keys.hpp"
-#include "manager/compose/merge.hpp"
 #include "manager/compose/normalize.hpp"
-#include "manager/compose/scalar.hpp"
-#include "manager/compose/validate.hpp"
-#include "runtime/base/error.hpp"
-#include "runtime/base/text.hpp"
-
-#include <algorithm>
-
-#include <fmt/format.h>
 
 namespace stack::compose {
 
@@ -24,7 +14,7 @@ namespace {
 class Load {
   public:
     explicit Load(const LoadRequest& request)
-        : request_{request}, reader_{request.cwd, budget_.limits.file_bytes + 1} {}
+        : request_{request}, reader_{request.cwd, DocumentLimits{}.file_bytes + 1} {}
 
     LoadResult run() {
         LoadResult result;
@@ -41,15 +31,11 @@ class Load {
 
   private:
     std::optional<Project> load_project(LoadResult& result) {
-        for (const std::string& file : discovery_.files) read_documents(file);
-        if (reporter_.failed() || documents_.empty()) return std::nullopt;
-        const std::string name = project_name();
-        discovery_.variables["COMPOSE_PROJECT_NAME"] = name;
-        Node* root = merged_tree();
-
-        Decoded decoded = decode(tree_, *root, {discovery_.project_directory, home()}, reporter_);
+        const std::optional<Assembly> assembly = assemble(request_, discovery_, reader_, tree_, reporter_);
+        if (!assembly) return std::nullopt;
+        Decoded decoded = decode(tree_, *assembly->root, {discovery_.project_directory, home()}, reporter_);
         Project& project = decoded.project;
-        project.name = name;
+        project.name = assembly->project_name;
         project.files = discovery_.files;
         project.env_files = discovery_.env_files;
         result.known_profiles = profile_names(project);
@@ -62,87 +48,9 @@ class Load {
         return std::move(project);
     }
 
-    // ---- files ---------------------------------------------------------------------------------------------------
-
-    void read_documents(const std::string& file) {
-        SourceReader::Text text;
-        if (file == kStdinName) {
-            text = reader_.keep(file, request_.stdin_text.value_or(""));
-        } else {
-            const auto read = reader_.read(file);
-            if (const auto* why = std::get_if<std::string>(&read)) {
-                reporter_.error("file", fmt::format("the file can't be read: {}", *why), {file, 0, 0});
-                return;
-            }
-            text = std::get<SourceReader::Text>(read);
-        }
-        if (!text) {
-            reporter_.error("no-file", "the file does not exist", {file, 0, 0});
-            return;
-        }
-        std::vector<Node*> roots = parse_documents(tree_, tree_.add_file(file, text), budget_, reporter_);
-        std::erase_if(roots, [](const Node* root) { return root->is_null(); });
-        if (roots.empty() && !reporter_.failed())
-            reporter_.error("empty-file", "the compose file is empty", {file, 0, 0}).hint =
-                "begin with \"services:\"";
-        documents_.insert(documents_.end(), roots.begin(), roots.end());
-    }
-
     [[nodiscard]] std::string home() const {
         const auto found = discovery_.variables.find("HOME");
         return found == discovery_.variables.end() ? "/root" : found->second;
-    }
-
-    // ---- name ----------------------------------------------------------------------------------------------------
-
-    std::string project_name() {
-        try {
-            if (const auto given = given_project_name(request_, discovery_.variables)) return *given;
-        } catch (const Error& error) {
-            reporter_.error("project-name", error.message(), {}).hint = error.hint();
-            return "invalid";
-        }
-        for (auto document = documents_.rbegin(); document != documents_.rend(); ++document) {
-            const Node* node = (*document)->find("name");
-            if (!node || !node->is_scalar()) continue;
-            // What is wrong in the expression is reported when the whole document is interpolated.
-            const std::string text = request_.interpolate
-                                         ? interpolate(node->text, lookup_in(discovery_.variables)).text
-                                         : std::string{node->text};
-            const std::string name = normalize_project_name(text);
-            if (name.empty())
-                reporter_
-                    .error("project-name", fmt::format("\"{}\" leaves no project name", text),
-                           tree_.position(*node))
-                    .hint = "use lower-case letters, digits, \"_\" and \"-\"";
-            return name;
-        }
-        const std::string& directory = discovery_.project_directory;
-        const std::string name = normalize_project_name(directory.substr(directory.rfind('/') + 1));
-        if (name.empty())
-            reporter_
-                .error("project-name", fmt::format("the directory {} gives no project name", directory), {})
-                .hint = "name the project with -p or a top-level \"name:\"";
-        return name;
-    }
-
-    // ---- tree ----------------------------------------------------------------------------------------------------
-
-    Node* merged_tree() {
-        const VariableLookup lookup = lookup_in(discovery_.variables);
-        std::set<std::string> warned;
-        const ValidateStage stage =
-            documents_.size() == 1 ? ValidateStage::merged : ValidateStage::single_file;
-        for (Node* document : documents_) {
-            if (request_.interpolate) interpolate_tree(tree_, *document, lookup, warned, reporter_);
-            validate(tree_, *document, stage, reporter_);
-        }
-        Node* root = documents_[0];
-        for (std::size_t i = 1; i < documents_.size(); ++i)
-            root = merge(tree_, *root, *documents_[i], key_tree(), reporter_);
-        strip_merge_tags(*root);
-        if (documents_.size() > 1) validate(tree_, *root, ValidateStage::merged, reporter_);
-        return root;
     }
 
     // ---- profiles ------------------------------------------------------------------------------------------------
@@ -165,11 +73,9 @@ class Load {
 
     const LoadRequest& request_;
     Reporter reporter_;
-    DocumentBudget budget_;
     SourceReader reader_;
     Tree tree_;
     Discovery discovery_;
-    std::vector<Node*> documents_;
 };
 
 }  // namespace

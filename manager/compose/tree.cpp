@@ -18,9 +18,11 @@ Node* Node::find(std::string_view key) const {
     return entry ? entry->value : nullptr;
 }
 
-std::uint32_t Tree::add_file(std::string name, std::shared_ptr<const std::string> text) {
+std::uint32_t Tree::add_file(std::string name, std::shared_ptr<const std::string> text,
+                             std::string base_directory) {
     SourceFile file;
     file.name = std::move(name);
+    file.base_directory = std::move(base_directory);
     file.line_starts.push_back(0);
     for (std::size_t at = text->find('\n'); at != std::string::npos; at = text->find('\n', at + 1))
         file.line_starts.push_back(static_cast<std::uint32_t>(at + 1));

@@ -52,7 +52,8 @@ struct Node {
 
 /// A text that nodes point into.
 struct SourceFile {
-    std::string name;  ///< absolute path or "<stdin>"
+    std::string name;            ///< absolute path or "<stdin>"
+    std::string base_directory;  ///< what relative paths in nodes of this file are relative to; absolute
     std::shared_ptr<const std::string> text;
     std::vector<std::uint32_t> line_starts;
     bool ascii = true;
@@ -65,7 +66,9 @@ class Tree {
     Tree(const Tree&) = delete;
     Tree& operator=(const Tree&) = delete;
 
-    std::uint32_t add_file(std::string name, std::shared_ptr<const std::string> text);
+    /// A file that is read for two purposes is added twice.
+    std::uint32_t add_file(std::string name, std::shared_ptr<const std::string> text,
+                           std::string base_directory = {});
     [[nodiscard]] const SourceFile& file(std::uint32_t index) const { return files_[index]; }
 
     Node* make(NodeKind kind, std::uint32_t file, std::uint32_t offset);
