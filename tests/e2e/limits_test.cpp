@@ -1,10 +1,8 @@
 // Limits as the kernel enforces them. Runs on the host's hierarchy and once more on pure cgroup v2.
 #include "tests/support/stack_test_fixture.hpp"
 
-#include <stdlib.h>
-
+#include <algorithm>
 #include <cstdlib>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -40,17 +38,20 @@ TEST_F(Limits, PidsStopAForkBomb) {
 }
 
 TEST_F(Limits, CpusAreHeldWithinTenPercent) {
-    up("services: {busy: {image: payload, cpus: 0.5, command: [stack-payload, burn, '4000', '2']}}");
-    ASSERT_TRUE(reaches("busy", "exited"));
-    const std::string said = logs("busy");
-    ASSERT_THAT(said, HasSubstr("cpu "));
-    const double percent = std::atof(said.c_str() + 4);
-    EXPECT_LE(percent, 55.0);
-    // On a machine that is busy with other things the service may get less; that says nothing about the limit.
-    double load = 0;
-    if (::getloadavg(&load, 1) == 1 && load < std::thread::hardware_concurrency()) {
-        EXPECT_GE(percent, 45.0);
+    up("services: {busy: {image: payload, cpus: 0.5, command: [stack-payload, burn, '3000', '2']}}");
+    double percent = 0;
+    // A neighbour can take time away from the service, but nobody can give it more than its limit: the upper bound
+    // holds at every attempt, the lower one at the best of them.
+    for (int attempt = 0; attempt < 4 && percent < 45.0; ++attempt) {
+        if (attempt > 0) EXPECT_EXIT_CODE(stack().run({"up", "-d", "--force-recreate"}), 0);
+        ASSERT_TRUE(reaches("busy", "exited"));
+        const std::string said = logs("busy");
+        ASSERT_THAT(said, HasSubstr("cpu "));
+        const double now = std::atof(said.c_str() + said.rfind("cpu ") + 4);
+        EXPECT_LE(now, 55.0);
+        percent = std::max(percent, now);
     }
+    EXPECT_GE(percent, 45.0);
 }
 
 }  // namespace

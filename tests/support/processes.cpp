@@ -26,6 +26,14 @@ bool belongs(const std::string& proc, std::string_view directory) {
     return false;
 }
 
+// proc(5): the state letter follows the name, which is in parentheses and may hold any character.
+bool has_ended(const std::string& proc) {
+    const std::string stat = slurp(proc + "/stat");
+    const std::size_t name_end = stat.rfind(')');
+    return name_end == std::string::npos || name_end + 2 >= stat.size() || stat[name_end + 2] == 'Z' ||
+           stat[name_end + 2] == 'X';
+}
+
 }  // namespace
 
 std::vector<ProcessFacts> processes_of(std::string_view directory) {
@@ -34,7 +42,7 @@ std::vector<ProcessFacts> processes_of(std::string_view directory) {
     for (const std::filesystem::directory_entry& entry : std::filesystem::directory_iterator{"/proc", gone}) {
         const std::optional<long long> pid = parse_int(entry.path().filename().string());
         const std::string proc = entry.path().string();
-        if (!pid || *pid == ::getpid() || !belongs(proc, directory)) continue;
+        if (!pid || *pid == ::getpid() || !belongs(proc, directory) || has_ended(proc)) continue;
         ProcessFacts facts;
         facts.pid = static_cast<int>(*pid);
         facts.name = trim(slurp(proc + "/comm"));

@@ -10,11 +10,12 @@ namespace stack::test {
 struct ProcessFacts {
     int pid = 0;
     std::string name;                    ///< /proc/PID/comm
-    std::vector<std::string> arguments;  ///< empty for zombies
+    std::vector<std::string> arguments;
 };
 
 /// Processes whose arguments, environment or mounts (a container's overlay) name `directory`, this one
-/// excepted; by pid. All processes when `directory` is empty.
+/// excepted; by pid. All processes when `directory` is empty. Without zombies: they have ended, and how soon PID 1
+/// collects those that fell to it is not ours to say (a parent of ours that forgets its children is listed itself).
 std::vector<ProcessFacts> processes_of(std::string_view directory);
 
 }  // namespace stack::test
