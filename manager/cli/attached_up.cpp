@@ -248,6 +248,7 @@ void AttachedUp::kill_all() {
 void AttachedUp::send_select(const char* target, int signal) {
     control::SelectRequest request;
     request.project = project_;
+    request.parallel = context_.globals.parallel;
     request.options.services = scope_.involved;
     request.options.timeout = command_.options.timeout;
     request.options.signal = signal;

@@ -22,7 +22,7 @@ struct GlobalOptions {
     std::vector<std::string> profiles, env_files;
     AnsiMode ansi = AnsiMode::automatic;
     ProgressMode progress = ProgressMode::automatic;
-    int parallel = -1;  ///< -1: no limit
+    int parallel = 0;  ///< 0: not said; -1: no limit
     bool dry_run = false, verbose = false;
     std::string root, run_root;
     bool operator==(const GlobalOptions&) const = default;

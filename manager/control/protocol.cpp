@@ -178,7 +178,8 @@ std::string to_json(const UpRequest& request) {
                  {"no_deps", o.no_deps},
                  {"remove_orphans", o.remove_orphans},
                  {"start", o.start},
-                 {"wait", request.wait}};
+                 {"wait", request.wait},
+                 {"parallel", request.parallel}};
     put_duration(options, "timeout_ms", o.timeout);
     put_duration(options, "wait_timeout_ms", request.wait_timeout);
     return dump({{"project", compose::to_json(request.project)}, {"options", options}});
@@ -186,7 +187,10 @@ std::string to_json(const UpRequest& request) {
 
 std::string to_json(const DownRequest& request) {
     const plan::DownOptions& o = request.options;
-    json options{{"services", o.services}, {"volumes", o.volumes}, {"remove_orphans", o.remove_orphans}};
+    json options{{"services", o.services},
+                 {"volumes", o.volumes},
+                 {"remove_orphans", o.remove_orphans},
+                 {"parallel", request.parallel}};
     put_duration(options, "timeout_ms", o.timeout);
     json body{{"options", options}};
     if (request.project) body["project"] = compose::to_json(*request.project);
@@ -194,7 +198,9 @@ std::string to_json(const DownRequest& request) {
 }
 
 std::string to_json(const SelectRequest& request) {
-    json body{{"options", options_json(request.options)}};
+    json options = options_json(request.options);
+    options["parallel"] = request.parallel;
+    json body{{"options", std::move(options)}};
     if (request.project) body["project"] = compose::to_json(*request.project);
     return dump(body);
 }
@@ -248,6 +254,7 @@ UpRequest parse_up_request(std::string_view text) {
     options.read("timeout_ms", o.timeout);
     options.read("wait", request.wait);
     options.read("wait_timeout_ms", request.wait_timeout);
+    options.read("parallel", request.parallel);
     return request;
 }
 
@@ -261,6 +268,7 @@ DownRequest parse_down_request(std::string_view text) {
     options.read("volumes", request.options.volumes);
     options.read("remove_orphans", request.options.remove_orphans);
     options.read("timeout_ms", request.options.timeout);
+    options.read("parallel", request.parallel);
     return request;
 }
 
@@ -274,6 +282,7 @@ SelectRequest parse_select_request(std::string_view text) {
     options.read("no_deps", request.options.no_deps);
     options.read("signal", request.options.signal);
     options.read("timeout_ms", request.options.timeout);
+    options.read("parallel", request.parallel);
     return request;
 }
 

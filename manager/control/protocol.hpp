@@ -32,12 +32,14 @@ struct UpRequest {
     plan::UpOptions options;
     bool wait = false;  ///< end only when every selected service is running, or healthy if it has a check
     std::optional<std::chrono::nanoseconds> wait_timeout;
+    int parallel = 0;  ///< most operations at a time; 0: the supervisor's choice, -1: no limit
     bool operator==(const UpRequest&) const = default;
 };
 
 struct DownRequest {
     std::optional<compose::Project> project;  ///< absent: records alone decide
     plan::DownOptions options;
+    int parallel = 0;  ///< as in UpRequest
     bool operator==(const DownRequest&) const = default;
 };
 
@@ -45,6 +47,7 @@ struct DownRequest {
 struct SelectRequest {
     std::optional<compose::Project> project;
     plan::SelectOptions options;
+    int parallel = 0;  ///< as in UpRequest
     bool operator==(const SelectRequest&) const = default;
 };
 

@@ -23,6 +23,7 @@ struct Supervisor::OperationContext {
     engine::PlanExecution* execution = nullptr;
     std::set<std::string> replaced;  ///< ids whose anonymous volumes go to a successor
     std::map<std::string, std::map<std::string, std::string>> inherited;  ///< old id -> target -> volume
+    int parallel = 0;                                                     ///< as in the requests
     bool interrupted = false;
 };
 
@@ -54,6 +55,14 @@ struct Count {
   private:
     std::size_t& value_;
 };
+
+/// What the executor wants to know, where 0 means no limit. More than the default gains nothing: the kernel's own locks
+/// (mounts, RTNL) are what operations wait for.
+std::size_t most_at_once(int parallel) {
+    constexpr std::size_t kDefault = 16;
+    if (parallel == 0) return kDefault;
+    return parallel < 0 ? 0 : static_cast<std::size_t>(parallel);
+}
 
 control::ResultEvent success() {
     control::ResultEvent result;
@@ -146,6 +155,7 @@ Task<control::ResultEvent> Supervisor::up(control::UpRequest request, EventSink 
     Turn turn{*this};
     OperationContext context;
     context.sink = sink;
+    context.parallel = request.parallel;
     const auto project = std::make_shared<const compose::Project>(std::move(request.project));
     context.project = project;
     current_ = &context;
@@ -175,6 +185,7 @@ Task<control::ResultEvent> Supervisor::down(control::DownRequest request, EventS
     Turn turn{*this};
     OperationContext context;
     context.sink = sink;
+    context.parallel = request.parallel;
     current_ = &context;
     if (request.project)
         context.project = std::make_shared<const compose::Project>(*std::move(request.project));
@@ -194,71 +205,36 @@ Task<control::ResultEvent> Supervisor::down(control::DownRequest request, EventS
 }
 
 Task<control::ResultEvent> Supervisor::start(control::SelectRequest request, EventSink sink) {
-    co_await take_turn(false);
-    Turn turn{*this};
-    OperationContext context;
-    context.sink = sink;
-    current_ = &context;
-    if (request.project)
-        context.project = std::make_shared<const compose::Project>(*std::move(request.project));
-    const compose::Project* project = context.project.get();
-    const engine::ProjectState stored = engine::load_project_state(paths_, project_name_);
-    plan::Plan plan =
-        plan::plan_start(project, engine::observe_project(paths_, stored, project), request.options);
-    std::vector<engine::ContainerRecord> to_start;
-    for (const plan::Operation& operation : plan.operations) {
-        const UnitPtr unit = find(operation.container_id);
-        if (operation.kind == OperationKind::start_container && unit && !unit->live())
-            to_start.push_back(unit->record);
-    }
-    std::vector<engine::CreateRequest> nothing;
-    const std::vector<Error> errors = co_await engine_.check(std::move(nothing), std::move(to_start));
-    if (!errors.empty()) co_return failure(errors);
-    co_return co_await carry_out(std::move(plan), &context);
+    return select(std::move(request), std::move(sink), plan::plan_start, false);
 }
 
 Task<control::ResultEvent> Supervisor::stop(control::SelectRequest request, EventSink sink) {
-    co_await take_turn(true);
-    Turn turn{*this};
-    OperationContext context;
-    context.sink = sink;
-    current_ = &context;
-    if (request.project)
-        context.project = std::make_shared<const compose::Project>(*std::move(request.project));
-    const compose::Project* project = context.project.get();
-    const engine::ProjectState stored = engine::load_project_state(paths_, project_name_);
-    plan::Plan plan =
-        plan::plan_stop(project, engine::observe_project(paths_, stored, project), request.options);
-    co_return co_await carry_out(std::move(plan), &context);
+    return select(std::move(request), std::move(sink), plan::plan_stop, true);
 }
 
 Task<control::ResultEvent> Supervisor::restart(control::SelectRequest request, EventSink sink) {
-    co_await take_turn(false);
-    Turn turn{*this};
-    OperationContext context;
-    context.sink = sink;
-    current_ = &context;
-    if (request.project)
-        context.project = std::make_shared<const compose::Project>(*std::move(request.project));
-    const compose::Project* project = context.project.get();
-    const engine::ProjectState stored = engine::load_project_state(paths_, project_name_);
-    plan::Plan plan =
-        plan::plan_restart(project, engine::observe_project(paths_, stored, project), request.options);
-    co_return co_await carry_out(std::move(plan), &context);
+    return select(std::move(request), std::move(sink), plan::plan_restart, false);
 }
 
 Task<control::ResultEvent> Supervisor::kill(control::SelectRequest request, EventSink sink) {
-    co_await take_turn(true);
+    return select(std::move(request), std::move(sink), plan::plan_kill, true);
+}
+
+Task<control::ResultEvent> Supervisor::select(control::SelectRequest request, EventSink sink,
+                                              SelectPlanner planner, bool interrupt) {
+    co_await take_turn(interrupt);
     Turn turn{*this};
     OperationContext context;
     context.sink = sink;
+    context.parallel = request.parallel;
     current_ = &context;
     if (request.project)
         context.project = std::make_shared<const compose::Project>(*std::move(request.project));
     const compose::Project* project = context.project.get();
     const engine::ProjectState stored = engine::load_project_state(paths_, project_name_);
-    plan::Plan plan =
-        plan::plan_kill(project, engine::observe_project(paths_, stored, project), request.options);
+    plan::Plan plan = planner(project, engine::observe_project(paths_, stored, project), request.options);
+    const std::vector<Error> errors = co_await check_before(plan, context.project);
+    if (!errors.empty()) co_return failure(errors);
     co_return co_await carry_out(std::move(plan), &context);
 }
 
@@ -289,8 +265,7 @@ Task<control::ResultEvent> Supervisor::carry_out(plan::Plan plan, OperationConte
     for (const std::string& resource : plan.unchanged) progress(resource, "Running");
     for (const plan::Operation& operation : plan.operations)
         if (!operation.replaces.empty()) context->replaced.insert(operation.replaces);
-    constexpr std::size_t kParallel = 16;
-    engine::PlanExecution execution{loop_, plan, *this, kParallel};
+    engine::PlanExecution execution{loop_, plan, *this, most_at_once(context->parallel)};
     context->execution = &execution;
     if (context->interrupted) execution.cancel();
     const engine::ExecutionResult executed = co_await execution.run();

@@ -71,7 +71,11 @@ class Supervisor : private engine::OperationRunner {
     using UnitPtr = std::shared_ptr<Unit>;
 
     // operations
+    using SelectPlanner = plan::Plan (*)(const compose::Project*, const plan::ObservedState&,
+                                         const plan::SelectOptions&);
     Task<> take_turn(bool interrupt);
+    Task<control::ResultEvent> select(control::SelectRequest request, EventSink sink, SelectPlanner planner,
+                                      bool interrupt);
     Task<control::ResultEvent> carry_out(plan::Plan plan, OperationContext* context);
     Task<std::vector<Error>> check_before(const plan::Plan& plan,
                                           std::shared_ptr<const compose::Project> project);

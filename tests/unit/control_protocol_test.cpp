@@ -28,19 +28,23 @@ TEST(ControlProtocol, RequestsComeBackAsTheyWere) {
     up.options.timeout = 1500ms;
     up.wait = true;
     up.wait_timeout = 30s;
+    up.parallel = 3;
     EXPECT_EQ(parse_up_request(to_json(up)), up);
 
     DownRequest down;
     down.options.volumes = true;
+    down.parallel = -1;
     EXPECT_EQ(parse_down_request(to_json(down)), down);
     down.project = small_project();
     EXPECT_EQ(parse_down_request(to_json(down)), down);
 
     SelectRequest kill;
     kill.options.signal = 1;
+    kill.parallel = 2;
     kill.options.services = {"db", "web"};
     EXPECT_EQ(to_json(parse_select_request(to_json(kill))), to_json(kill));
     EXPECT_EQ(parse_select_request(to_json(kill)).options.signal, 1);
+    EXPECT_EQ(parse_select_request(to_json(kill)).parallel, 2);
 
     ExecRequest exec;
     exec.service = "web";

@@ -91,6 +91,7 @@ int run_down(const Context& context, const DownCommand& command) {
     }
     control::DownRequest request;
     request.options = command.options;
+    request.parallel = context.globals.parallel;
     const std::string name = named.name;
     request.project = std::move(named.project);
     const bool whole = command.options.services.empty();

@@ -52,6 +52,7 @@ int run_select(const Context& context, const SelectCommand& command) {
     const VerbText text = text_of(command.verb);
     control::SelectRequest request;
     request.options = command.options;
+    request.parallel = context.globals.parallel;
     const std::string name = named.name;
     request.project = std::move(named.project);
     return run_operation(context, name, text.target, control::to_json(request), text.title);

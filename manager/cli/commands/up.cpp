@@ -18,6 +18,7 @@ int run_up(const Context& context, const UpCommand& command) {
     control::UpRequest request;
     request.project = project;
     request.options = command.options;
+    request.parallel = context.globals.parallel;
     request.wait = command.wait;
     if (command.wait_timeout) request.wait_timeout = *command.wait_timeout;
     std::string body = control::to_json(request);
