@@ -37,6 +37,53 @@ std::size_t closing_brace(std::string_view text) {
     return std::string_view::npos;
 }
 
+// One `$…` of a text.
+struct Reference {
+    enum class Form { dollar, lone, plain, braced, unclosed } form;
+    std::size_t begin;         // of the `$`
+    std::size_t end;           // behind it
+    std::string_view content;  // plain: the name; braced: what stands between the braces
+};
+
+// The first one at or behind `from`.
+std::optional<Reference> next_reference(std::string_view text, std::size_t from) {
+    using Form = Reference::Form;
+    const std::size_t begin = text.find('$', from);
+    if (begin == std::string_view::npos) return std::nullopt;
+    const std::string_view rest = text.substr(begin + 1);
+    if (rest.starts_with('$')) return Reference{Form::dollar, begin, begin + 2, {}};
+    if (rest.starts_with('{')) {
+        const std::size_t close = closing_brace(rest.substr(1));
+        if (close == std::string_view::npos) return Reference{Form::unclosed, begin, text.size(), {}};
+        return Reference{Form::braced, begin, begin + close + 3, rest.substr(1, close)};
+    }
+    const std::size_t length = name_length(rest);
+    if (length == 0) return Reference{Form::lone, begin, begin + 1, {}};
+    return Reference{Form::plain, begin, begin + 1 + length, rest.substr(0, length)};
+}
+
+// What stands between braces: NAME, or NAME[:]OPERATION OPERAND. The first operation in the text decides.
+struct Braced {
+    std::string_view name;
+    char operation = 0;  // 0, '-', '+' or '?'
+    bool or_empty = false;
+    std::string_view operand;
+};
+
+std::optional<Braced> parse_braced(std::string_view inside) {
+    Braced braced;
+    braced.name = inside.substr(0, name_length(inside));
+    if (braced.name.empty()) return std::nullopt;
+    std::string_view rest = inside.substr(braced.name.size());
+    if (rest.empty()) return braced;
+    braced.or_empty = rest[0] == ':';
+    if (braced.or_empty) rest.remove_prefix(1);
+    if (rest.empty() || (rest[0] != '-' && rest[0] != '+' && rest[0] != '?')) return std::nullopt;
+    braced.operation = rest[0];
+    braced.operand = rest.substr(1);
+    return braced;
+}
+
 class Interpolator {
   public:
     explicit Interpolator(const VariableLookup& lookup) : lookup_{lookup} {}
@@ -55,28 +102,26 @@ class Interpolator {
                 fail("interpolation-limit", "the value grows beyond 16 MiB by interpolation");
                 break;
             }
-            const std::size_t dollar = text.find('$', at);
-            out += text.substr(at, dollar - at);
-            if (dollar == std::string_view::npos) break;
-            if (depth == 0) offset_ = dollar;
-            at = dollar + 1;
-            const std::string_view rest = text.substr(at);
-            if (rest.starts_with('$')) {
-                out += '$';
-                ++at;
-            } else if (rest.starts_with('{')) {
-                const std::size_t close = closing_brace(rest.substr(1));
-                if (close == std::string_view::npos) {
-                    fail_format(text.substr(dollar));
+            const std::optional<Reference> reference = next_reference(text, at);
+            out += text.substr(at, reference ? reference->begin - at : std::string_view::npos);
+            if (!reference) break;
+            if (depth == 0) offset_ = reference->begin;
+            at = reference->end;
+            switch (reference->form) {
+                case Reference::Form::dollar:
+                case Reference::Form::lone:
+                    out += '$';
                     break;
-                }
-                out += braced(rest.substr(1, close), text.substr(dollar, close + 3), depth);
-                at += close + 2;
-            } else if (const std::size_t length = name_length(rest); length > 0) {
-                out += plain(rest.substr(0, length));
-                at += length;
-            } else {
-                out += '$';
+                case Reference::Form::plain:
+                    out += plain(reference->content);
+                    break;
+                case Reference::Form::braced:
+                    out += braced(reference->content, text.substr(reference->begin, at - reference->begin),
+                                  depth);
+                    break;
+                case Reference::Form::unclosed:
+                    fail_format(text.substr(reference->begin));
+                    break;
             }
         }
         return out;
@@ -84,22 +129,13 @@ class Interpolator {
 
     // `inside`: between the braces; `whole`: with `${` and `}`, for messages.
     std::string braced(std::string_view inside, std::string_view whole, int depth) {
-        const std::size_t length = name_length(inside);
-        if (length == 0 || depth >= kDeepestNesting) {
+        const std::optional<Braced> expression = parse_braced(inside);
+        if (!expression || depth >= kDeepestNesting) {
             fail_format(whole);
             return {};
         }
-        const std::string_view name = inside.substr(0, length);
-        std::string_view rest = inside.substr(length);
-        if (rest.empty()) return plain(name);
-        const bool or_empty = rest[0] == ':';
-        if (or_empty) rest.remove_prefix(1);
-        if (rest.empty() || (rest[0] != '-' && rest[0] != '+' && rest[0] != '?')) {
-            fail_format(whole);
-            return {};
-        }
-        const char operation = rest[0];
-        const std::string_view operand = rest.substr(1);
+        const auto& [name, operation, or_empty, operand] = *expression;
+        if (operation == 0) return plain(name);
         const std::optional<std::string> value = lookup_(name);
         const bool present = value && (!or_empty || !value->empty());
         if (operation == '+') return present ? expand(operand, depth + 1) : std::string{};
@@ -132,6 +168,21 @@ class Interpolator {
     InterpolatedText result_;
     std::size_t offset_ = 0;  // of the outermost expression being expanded
 };
+
+void collect_uses(std::string_view text, int depth, std::vector<VariableUse>& uses) {
+    std::size_t at = 0;
+    while (const std::optional<Reference> reference = next_reference(text, at)) {
+        at = reference->end;
+        if (reference->form == Reference::Form::plain)
+            uses.push_back({std::string{reference->content}, 0, false, {}});
+        if (reference->form != Reference::Form::braced || depth >= kDeepestNesting) continue;
+        const std::optional<Braced> braced = parse_braced(reference->content);
+        if (!braced) continue;
+        uses.push_back(
+            {std::string{braced->name}, braced->operation, braced->or_empty, std::string{braced->operand}});
+        collect_uses(braced->operand, depth + 1, uses);
+    }
+}
 
 // Where the `$` at `offset` of a node's value stands in the file: values keep their dollar signs in order, however
 // they are quoted or folded, so counting them finds the place.
@@ -190,6 +241,9 @@ class TreeInterpolator {
                             tree_.position(node));
             return;
         }
+        Node* written = tree_.make_at(NodeKind::scalar, node);
+        *written = node;
+        node.written = written;
         node.text = tree_.store(result.text);
         node.is_string = true;
     }
@@ -211,6 +265,12 @@ class TreeInterpolator {
 
 InterpolatedText interpolate(std::string_view text, const VariableLookup& lookup) {
     return Interpolator{lookup}.run(text);
+}
+
+std::vector<VariableUse> variables_in(std::string_view text) {
+    std::vector<VariableUse> uses;
+    collect_uses(text, 0, uses);
+    return uses;
 }
 
 void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,

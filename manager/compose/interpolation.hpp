@@ -33,7 +33,20 @@ struct InterpolatedText {
 /// One text. Pure.
 InterpolatedText interpolate(std::string_view text, const VariableLookup& lookup);
 
-/// All values of a document, in place. Each variable that is not set gives one warning per load: `warned` remembers.
+/// A place where a text asks for a variable.
+struct VariableUse {
+    std::string name;
+    char operation = 0;     ///< 0: as it is; '-' default, '+' replacement, '?' required
+    bool or_empty = false;  ///< `:-`, `:+`, `:?`: an empty value counts as none
+    std::string operand;    ///< the default, replacement or message as written
+    bool operator==(const VariableUse&) const = default;
+};
+
+/// Every variable that the text may ask for, those inside of operands too, in the order of the text. What is no
+/// legal expression is passed over. Pure.
+std::vector<VariableUse> variables_in(std::string_view text);
+
+/// All values of a document, in place; Node::written keeps what stood there. Each variable that is not set gives one warning per load: `warned` remembers.
 void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,
                       Reporter& reporter);
 

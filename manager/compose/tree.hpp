@@ -38,6 +38,7 @@ struct Node {
     Entry* entries = nullptr;
     std::string_view text;           ///< scalars; lives in the arena or in the source
     const Node* replaced = nullptr;  ///< the value of an earlier file that this one took the place of
+    const Node* written = nullptr;   ///< as it stands in the file, when interpolation has changed it
 
     [[nodiscard]] std::span<Entry> items() { return {entries, count}; }
     [[nodiscard]] std::span<const Entry> items() const { return {entries, count}; }

@@ -37,6 +37,16 @@ TEST(ComposeInterpolation, Defaults) {
     EXPECT_EQ(expand("${NOPE:-}"), "");
 }
 
+TEST(ComposeInterpolation, ListsEveryVariableThatATextMayAskFor) {
+    const std::vector<VariableUse> expected = {{"A", 0, false, ""},
+                                               {"B", '-', true, "${C-x$D}"},
+                                               {"C", '-', false, "x$D"},
+                                               {"D", 0, false, ""},
+                                               {"E", '?', true, "say so"},
+                                               {"F", '+', false, "f"}};
+    EXPECT_EQ(variables_in("$A $$NO ${B:-${C-x$D}} ${!bad} $1 ${E:?say so}${F+f} ${unclosed"), expected);
+}
+
 TEST(ComposeInterpolation, Replacements) {
     EXPECT_EQ(expand("${SET:+r}"), "r");
     EXPECT_EQ(expand("${EMPTY:+r}"), "");
