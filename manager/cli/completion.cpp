@@ -36,6 +36,7 @@ std::string names_of(const std::vector<FlagHelp>& flags) {
 
 std::string keys_of(const std::map<std::string, std::string>& words) {
     std::vector<std::string> names;
+    names.reserve(words.size());
     for (const auto& [name, summary] : words) names.push_back(name);
     return join(names, " ");
 }

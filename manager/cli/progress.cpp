@@ -62,6 +62,7 @@ std::string_view colour_of(Look look) {
 /// Which rows fit: the unfinished ones and the newest finished ones, in their order.
 std::vector<const ProgressRow*> rows_that_fit(const std::vector<ProgressRow>& rows, std::size_t room) {
     std::vector<const ProgressRow*> all;
+    all.reserve(rows.size());
     for (const ProgressRow& row : rows) all.push_back(&row);
     if (all.size() <= room) return all;
     std::vector<const ProgressRow*> by_need = all;
