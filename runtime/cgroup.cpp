@@ -390,8 +390,8 @@ Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const
         if (!wanted) continue;
         Hierarchy hierarchy{
             controllers, made(make_cgroup_directory(mount, parts, Kind::v1, controllers), mount), {}};
-        hierarchy.procs = open_below(hierarchy.dir.get(), "cgroup.procs", O_WRONLY);
-        if (!hierarchy.procs.valid()) throw_errno(fmt::format("open '{}{}/cgroup.procs'", mount, path));
+        hierarchy.tasks = open_below(hierarchy.dir.get(), "tasks", O_WRONLY);
+        if (!hierarchy.tasks.valid()) throw_errno(fmt::format("open '{}{}/tasks'", mount, path));
         group.v1_.push_back(std::move(hierarchy));
     }
     perform_writes(plan.v1_writes,
@@ -411,8 +411,8 @@ std::optional<Cgroup> Cgroup::open(const CgroupLayout& layout, const std::string
     for (const auto& [mount, controllers] : group_by_mount(layout)) {
         Hierarchy hierarchy{controllers, open_cgroup_directory(mount, path), {}};
         if (!hierarchy.dir.valid()) continue;
-        hierarchy.procs = open_below(hierarchy.dir.get(), "cgroup.procs", O_WRONLY);
-        if (!hierarchy.procs.valid()) continue;  // being removed at this moment
+        hierarchy.tasks = open_below(hierarchy.dir.get(), "tasks", O_WRONLY);
+        if (!hierarchy.tasks.valid()) continue;  // being removed at this moment
         group.v1_.push_back(std::move(hierarchy));
     }
     if (!group.unified_.valid() && group.v1_.empty()) return std::nullopt;
@@ -437,9 +437,9 @@ void Cgroup::apply(const ResourceSpec& resources) const {
     attach_device_program(unified_.get(), program.fd.get());
 }
 
-std::vector<int> Cgroup::procs_fds() const {
+std::vector<int> Cgroup::task_fds() const {
     std::vector<int> fds;
-    for (const Hierarchy& hierarchy : v1_) fds.push_back(hierarchy.procs.get());
+    for (const Hierarchy& hierarchy : v1_) fds.push_back(hierarchy.tasks.get());
     return fds;
 }
 

@@ -94,9 +94,10 @@ class Cgroup {
 
     /// For clone3's CLONE_INTO_CGROUP: the directory in the v2 hierarchy, -1 where there is none. Borrowed.
     [[nodiscard]] int clone_into_fd() const { return unified_.get(); }
-    /// `cgroup.procs` of each v1 hierarchy, open for writing: the new process writes "0" into each (it may:
-    /// the permission was checked at open), or its parent writes the pid. Borrowed; empty on pure v2.
-    [[nodiscard]] std::vector<int> procs_fds() const;
+    /// `tasks` of each v1 hierarchy, open for writing: the new process, while it has one thread, writes "0" into each
+    /// (it may: the permission was checked at open). Not `cgroup.procs`: that one locks out every fork and exit of
+    /// the host, which takes an RCU grace period. Borrowed; empty on pure v2.
+    [[nodiscard]] std::vector<int> task_fds() const;
     /// Moves a process (all its threads) into this cgroup, in every hierarchy. Throws Error.
     void add_process(pid_t pid) const;
 
@@ -121,7 +122,7 @@ class Cgroup {
     struct Hierarchy {
         std::vector<std::string> controllers;  // v1 controllers mounted here
         UniqueFd dir;
-        UniqueFd procs;
+        UniqueFd tasks;
     };
     Cgroup() = default;
     [[nodiscard]] int controller_dir(std::string_view controller) const;

@@ -150,8 +150,8 @@ int ChildRunner::run(const step::BecomeRoot&) noexcept {
 }
 
 int ChildRunner::run(const step::EnterCgroup& step) noexcept {
-    const int error = write_once(fd(step.procs_file), "0", 1);
-    close(step.procs_file);
+    const int error = write_once(fd(step.task_file), "0", 1);
+    close(step.task_file);
     return error;
 }
 

@@ -264,8 +264,8 @@ void plan_arguments(InitProgram& program, const ProcessSpec& process) {
 
 void plan_cgroups(ProgramBuilder& b, const LaunchShape& shape) {
     b.purpose("joining the control group");
-    for (std::size_t i = 0; i < shape.procs_files; ++i)
-        b.add(step::EnterCgroup{b.input(fmt::format("procs{}", i))});
+    for (std::size_t i = 0; i < shape.task_files; ++i)
+        b.add(step::EnterCgroup{b.input(fmt::format("tasks{}", i))});
 }
 
 class NamespacePlanner {
@@ -371,7 +371,7 @@ std::vector<std::string> input_slots(const LaunchShape& shape) {
     if (shape.err) names.emplace_back("stderr");
     if (shape.network) names.emplace_back("network");
     for (const std::string& name : shape.named) names.push_back("fd:" + name);
-    for (std::size_t i = 0; i < shape.procs_files; ++i) names.push_back(fmt::format("procs{}", i));
+    for (std::size_t i = 0; i < shape.task_files; ++i) names.push_back(fmt::format("tasks{}", i));
     if (shape.init) names.emplace_back("init");
     return names;
 }

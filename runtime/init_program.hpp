@@ -48,7 +48,7 @@ struct AwaitParent {
 };
 struct BecomeRoot {};  ///< uid and gid 0 of the new user namespace
 struct EnterCgroup {
-    Slot procs_file;
+    Slot task_file;
 };
 struct OpenNamespace {
     std::string path;
@@ -295,12 +295,12 @@ struct LaunchShape {
     bool in = false, out = false, err = false;
     bool network = false;            ///< a network namespace to join
     std::vector<std::string> named;  ///< LaunchFds::named that the spec refers to
-    std::size_t procs_files = 0;
+    std::size_t task_files = 0;
     bool init = false;                  ///< stack-init
     bool joined_pid_namespace = false;  ///< the parent clones into another pid namespace
     bool operator==(const LaunchShape&) const = default;
 };
-/// Slot names of the inputs of a shape: "stdin", "network", "fd:NAME", "procs0", "init", …
+/// Slot names of the inputs of a shape: "stdin", "network", "fd:NAME", "tasks0", "init", …
 std::vector<std::string> input_slots(const LaunchShape& shape);
 
 /// For a container's first process. Throws Error(invalid_input, not_supported) when the spec asks for what can't be.

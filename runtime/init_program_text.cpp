@@ -65,7 +65,7 @@ class StepWords {
         return s.point == SyncPoint::id_maps ? "wait for the id maps" : "wait for the gate";
     }
     std::string operator()(const step::BecomeRoot&) const { return "become root"; }
-    std::string operator()(const step::EnterCgroup& s) const { return "write 0 to " + slot(s.procs_file); }
+    std::string operator()(const step::EnterCgroup& s) const { return "write 0 to " + slot(s.task_file); }
     std::string operator()(const step::OpenNamespace& s) const { return "open " + s.path + into(s.out); }
     std::string operator()(const step::JoinNamespaces& s) const {
         return fmt::format("join {} of {}", namespace_words(s.flags), slot(s.fd));

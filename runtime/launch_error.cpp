@@ -183,7 +183,7 @@ struct FactOf {
                          fmt::format("the container's /{} is not the file system it must be", step.path)};
         return plain(fmt::format("open /{} in the container", step.path));
     }
-    Error operator()(const step::EnterCgroup&) const { return plain("write to cgroup.procs"); }
+    Error operator()(const step::EnterCgroup&) const { return plain("write to the cgroup's tasks"); }
     template <class Other>
     Error operator()(const Other&) const {
         return plain(step_text(program, step_of));

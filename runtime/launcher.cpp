@@ -210,9 +210,9 @@ struct Inputs {
         add(shape.network, "network", given.network_namespace);
     }
     void add_cgroups(const CgroupPlacement& placement) {
-        shape.procs_files = placement.procs_files.size();
-        for (std::size_t i = 0; i < placement.procs_files.size(); ++i)
-            fds[fmt::format("procs{}", i)] = placement.procs_files[i];
+        shape.task_files = placement.task_files.size();
+        for (std::size_t i = 0; i < placement.task_files.size(); ++i)
+            fds[fmt::format("tasks{}", i)] = placement.task_files[i];
     }
     void add_init(const std::string& path) {
         init = protected_program(path);

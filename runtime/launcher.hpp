@@ -43,8 +43,7 @@ struct LaunchFds {
 /// Where the process lives from its first instruction on.
 struct CgroupPlacement {
     int clone_into = -1;  ///< directory descriptor of a cgroup2 group, for CLONE_INTO_CGROUP; -1: none
-    std::vector<int>
-        procs_files;  ///< open v1 `cgroup.procs` files; the child writes "0" to each as its first step
+    std::vector<int> task_files;  ///< open v1 `tasks` files; the child writes "0" to each as its first step
 };
 
 struct LaunchOptions {

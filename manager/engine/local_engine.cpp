@@ -225,7 +225,7 @@ struct LocalEngine::Impl {
         LaunchOptions options;
         options.clone_parent = true;  // the keeper reaps, whatever happens to us
         options.cgroup.clone_into = cgroup.clone_into_fd();
-        options.cgroup.procs_files = cgroup.procs_fds();
+        options.cgroup.task_files = cgroup.task_fds();
         options.init_path = paths.init;
         return options;
     }

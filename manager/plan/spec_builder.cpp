@@ -69,6 +69,8 @@ ProcessSpec process_spec(const SpecInputs& inputs, const std::string& hostname) 
         !service.working_dir.empty() ? service.working_dir : inputs.image.working_dir;
     process.cwd = directory.empty() ? "/" : directory.front() == '/' ? directory : "/" + directory;
     process.user = !service.user.empty() ? service.user : inputs.image.user;
+    // By name of a user, not by a bare number, so that root has the groups that the image's /etc/group gives it.
+    if (process.user.empty()) process.user = "0";
     process.rlimits = rlimits(service);
     try {
         process.capabilities = capability_sets(resolve_capabilities(

@@ -214,11 +214,11 @@ TEST_P(CgroupTest, ARefusedLimitIsAnErrorThatNamesItAndLeavesNothing) {
     EXPECT_FALSE(Cgroup::open(layout, top).has_value());
 }
 
-TEST_P(CgroupTest, ChildEntersByItselfThroughProcsDescriptorsAndCloneInto) {
+TEST_P(CgroupTest, ChildEntersByItselfThroughTaskDescriptorsAndCloneInto) {
     ResourceSpec limits;
     limits.cpuset_cpus = "0";
     const Cgroup group = Cgroup::create(layout, path, limits);
-    const std::vector<int> fds = group.procs_fds();
+    const std::vector<int> fds = group.task_fds();
     EXPECT_EQ(group.clone_into_fd() >= 0, layout.has_unified());
     const pid_t pid = ::fork();
     if (pid == 0) {

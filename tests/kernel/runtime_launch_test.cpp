@@ -525,7 +525,7 @@ TEST_F(RuntimeLaunch, ProcessIsBornInItsControlGroupAndSeesNoOther) {
     wanted.cgroups_path = path;
     LaunchOptions options;
     options.cgroup.clone_into = cgroup.clone_into_fd();
-    options.cgroup.procs_files = cgroup.procs_fds();
+    options.cgroup.task_files = cgroup.task_fds();
     const ContainerRun result = run(wanted, {}, options);
     remove_cgroup(layout, path);
     remove_cgroup(layout, fs::path{path}.parent_path());

@@ -79,7 +79,7 @@ TEST(InitProgram, MountsUserLimitsAndTerminal) {
     spec.init = true;
     LaunchShape shape;
     shape.init = true;
-    shape.procs_files = 2;
+    shape.task_files = 2;
     EXPECT_TRUE(matches_golden("runtime/rich.txt", text_of(spec, modern_host(), shape)));
 }
 

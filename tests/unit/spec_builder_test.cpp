@@ -149,7 +149,7 @@ TEST(SpecBuilder, GivesTheDefaultsOfAnOrdinaryContainer) {
     const ContainerSpec spec = build_container_spec(inputs());
     EXPECT_EQ(spec.hostname, "0123456789ab");
     EXPECT_EQ(spec.process.cwd, "/");
-    EXPECT_EQ(spec.process.user, "");
+    EXPECT_EQ(spec.process.user, "0");
     EXPECT_FALSE(spec.process.no_new_privileges);
     EXPECT_EQ(spec.process.capabilities.bounding.size(), 13U);
     EXPECT_THAT(spec.process.capabilities.bounding, Not(Contains("CAP_NET_RAW")));
