@@ -106,7 +106,7 @@ void append_excerpt(std::string& out, const Position& position, const SourceCach
 
 // True when the message itself says which service it is about, or it is about none.
 bool names_service(const Diagnostic& d) {
-    return d.service.empty() || d.code == "dependency-cycle" ||
+    return d.service.empty() || d.code.ends_with("-cycle") ||
            d.message.find(fmt::format("\"{}\"", d.service)) != std::string::npos ||
            d.message.find(fmt::format("services.{}", d.service)) != std::string::npos;
 }
@@ -156,12 +156,16 @@ std::string render(const Diagnostic& d, const SourceCache& sources, bool colour)
     if (!names_service(d)) out += fmt::format("service \"{}\": ", printable(d.service));
     out += fmt::format("{}{}\n", printable(d.message), s.reset);
     append_excerpt(out, d.position, sources, mark, s);
-    for (const RelatedPosition& related : d.related) {
+    const auto append_note = [&](const RelatedPosition& related) {
         out += fmt::format("{}{}:{} note: {}\n", s.strong, sources.display(related.position), s.reset,
                            printable(related.message));
-        append_excerpt(out, related.position, sources, s.cyan, s);
-    }
+        if (!related.way_in) append_excerpt(out, related.position, sources, s.cyan, s);
+    };
+    for (const RelatedPosition& related : d.related)
+        if (!related.way_in) append_note(related);
     if (!d.hint.empty()) out += fmt::format("  {}hint:{} {}\n", s.cyan, s.reset, printable(d.hint));
+    for (const RelatedPosition& related : d.related)
+        if (related.way_in) append_note(related);
     return out;
 }
 

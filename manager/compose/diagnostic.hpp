@@ -27,6 +27,7 @@ enum class Severity { error, warning };
 struct RelatedPosition {
     std::string message;
     Position position;
+    bool way_in = false;  ///< how the file of the diagnostic came into the load; told without the source line
     bool operator==(const RelatedPosition&) const = default;
 };
 

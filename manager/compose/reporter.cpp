@@ -10,7 +10,7 @@ constexpr std::size_t kMostDiagnostics = 200;
 }  // namespace
 
 Diagnostic& Reporter::add(Severity severity, std::string code, std::string message, Position position) {
-    failed_ = failed_ || severity == Severity::error;
+    if (severity == Severity::error) ++error_count_;
     const bool is_new = seen_.emplace(position.file, position.line, position.column, message).second;
     if (!is_new || diagnostics_.size() >= kMostDiagnostics) return dropped_ = Diagnostic{};
     Diagnostic diagnostic;
@@ -22,15 +22,38 @@ Diagnostic& Reporter::add(Severity severity, std::string code, std::string messa
 }
 
 std::set<std::string> Reporter::services_with_errors() const {
-    std::set<std::string> services;
+    std::set<std::string> services = heirs_;
     for (const Diagnostic& diagnostic : diagnostics_)
         if (diagnostic.severity == Severity::error) services.insert(diagnostic.service);
     return services;
 }
 
+void Reporter::brought_in(const std::string& file, std::string how, Position place) {
+    arrivals_.try_emplace(file, Arrival{arrivals_.size(), {std::move(how), std::move(place), true}});
+}
+
+void Reporter::add_way_in(Diagnostic& diagnostic) const {
+    const auto said = [&diagnostic](const Position& place) {
+        return place == diagnostic.position ||
+               std::any_of(diagnostic.related.begin(), diagnostic.related.end(),
+                           [&place](const RelatedPosition& related) { return related.position == place; });
+    };
+    // A way can't lead in a circle: a file counts as brought in by the first that wants it.
+    auto arrival = arrivals_.find(diagnostic.position.file);
+    while (arrival != arrivals_.end() && !arrival->second.by.position.file.empty()) {
+        const RelatedPosition& by = arrival->second.by;
+        if (!said(by.position)) diagnostic.related.push_back(by);
+        arrival = arrivals_.find(by.position.file);
+    }
+}
+
 std::vector<Diagnostic> Reporter::take(const std::vector<std::string>& file_order) {
-    const auto rank = [&file_order](const Diagnostic& d) {
-        return std::find(file_order.begin(), file_order.end(), d.position.file) - file_order.begin();
+    for (Diagnostic& diagnostic : diagnostics_) add_way_in(diagnostic);
+    const auto rank = [&](const Diagnostic& d) {
+        const auto given = std::find(file_order.begin(), file_order.end(), d.position.file);
+        const auto arrival = arrivals_.find(d.position.file);
+        return std::pair{given - file_order.begin(),
+                         arrival == arrivals_.end() ? arrivals_.size() : arrival->second.number};
     };
     std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
                      [&rank](const Diagnostic& a, const Diagnostic& b) {
@@ -39,7 +62,9 @@ std::vector<Diagnostic> Reporter::take(const std::vector<std::string>& file_orde
                                 std::tie(rank_b, b.position.file, b.position.line, b.position.column);
                      });
     seen_.clear();
-    failed_ = false;
+    arrivals_.clear();
+    heirs_.clear();
+    error_count_ = 0;
     return std::exchange(diagnostics_, {});
 }
 
