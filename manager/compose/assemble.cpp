@@ -1,9 +1,12 @@
 #include "manager/compose/assemble.hpp"
 
-#include "manager/compose/document.hpp"
+#include "manager/compose/document_reader.hpp"
+#include "manager/compose/extends.hpp"
+#include "manager/compose/include.hpp"
 #include "manager/compose/interpolation.hpp"
 #include "manager/compose/keys.hpp"
 #include "manager/compose/merge.hpp"
+#include "manager/compose/paths.hpp"
 #include "manager/compose/validate.hpp"
 #include "runtime/base/error.hpp"
 
@@ -16,58 +19,62 @@ namespace stack::compose {
 
 namespace {
 
+constexpr int kDeepestInclude = 100;  // files that include each other by different names end here
+
 class Assembler {
   public:
     Assembler(const LoadRequest& request, Discovery& discovery, SourceReader& reader, Tree& tree,
               Reporter& reporter)
-        : request_{request}, discovery_{discovery}, reader_{reader}, tree_{tree}, reporter_{reporter} {}
+        : request_{request},
+          discovery_{discovery},
+          reader_{reader},
+          tree_{tree},
+          reporter_{reporter},
+          documents_{reader, tree, reporter} {}
 
     std::optional<Assembly> run() {
-        for (const std::string& file : discovery_.files) read_documents(file);
-        if (reporter_.failed() || documents_.empty()) return std::nullopt;
-        const std::string name = project_name();
+        std::vector<Node*> documents;
+        for (const std::string& file : discovery_.files)
+            add(documents,
+                documents_.read_named(
+                    file, discovery_.project_directory,
+                    file == kStdinName ? std::optional{request_.stdin_text.value_or("")} : std::nullopt));
+        if (documents.empty()) return std::nullopt;
+        const std::string name = project_name(documents);
         discovery_.variables["COMPOSE_PROJECT_NAME"] = name;
-        return Assembly{merged_tree(), name};
+        const bool alone =
+            documents.size() == 1 && !documents[0]->find("include") && !uses_extends(*documents[0]);
+        Node* root = alone ? prepared(*documents[0], discovery_.variables)
+                           : merged(documents, {discovery_.variables, nullptr, nullptr, 0});
+        strip_merge_tags(*root);
+        if (complete_) validate(tree_, *root, ValidateStage::merged, reporter_);
+        return Assembly{root, name, complete_};
     }
 
   private:
-    // ---- files ---------------------------------------------------------------------------------------------------
+    /// The files of one model, which have their variables in common: those of the command line, or of an `include`.
+    struct Model {
+        const Variables& variables;
+        const Node* place;   ///< what includes it; nullptr: the command line
+        const Model* outer;  ///< the one that includes it
+        int depth;
+    };
 
-    void read_documents(const std::string& file) {
-        SourceReader::Text text;
-        if (file == kStdinName) {
-            text = reader_.keep(file, request_.stdin_text.value_or(""));
-        } else {
-            const auto read = reader_.read(file);
-            if (const auto* why = std::get_if<std::string>(&read)) {
-                reporter_.error("file", fmt::format("the file can't be read: {}", *why), {file, 0, 0});
-                return;
-            }
-            text = std::get<SourceReader::Text>(read);
-        }
-        if (!text) {
-            reporter_.error("no-file", "the file does not exist", {file, 0, 0});
-            return;
-        }
-        std::vector<Node*> roots = parse_documents(
-            tree_, tree_.add_file(file, text, discovery_.project_directory), budget_, reporter_);
-        std::erase_if(roots, [](const Node* root) { return root->is_null(); });
-        if (roots.empty() && !reporter_.failed())
-            reporter_.error("empty-file", "the compose file is empty", {file, 0, 0}).hint =
-                "begin with \"services:\"";
-        documents_.insert(documents_.end(), roots.begin(), roots.end());
+    void add(std::vector<Node*>& documents, const std::vector<Node*>& more) {
+        if (more.empty()) complete_ = false;
+        documents.insert(documents.end(), more.begin(), more.end());
     }
 
     // ---- name ----------------------------------------------------------------------------------------------------
 
-    std::string project_name() {
+    std::string project_name(const std::vector<Node*>& documents) {
         try {
             if (const auto given = given_project_name(request_, discovery_.variables)) return *given;
         } catch (const Error& error) {
             reporter_.error("project-name", error.message(), {}).hint = error.hint();
             return "invalid";
         }
-        for (auto document = documents_.rbegin(); document != documents_.rend(); ++document) {
+        for (auto document = documents.rbegin(); document != documents.rend(); ++document) {
             const Node* node = (*document)->find("name");
             if (!node || !node->is_scalar()) continue;
             // What is wrong in the expression is reported when the whole document is interpolated.
@@ -91,22 +98,105 @@ class Assembler {
         return name;
     }
 
-    // ---- tree ----------------------------------------------------------------------------------------------------
+    // ---- documents -----------------------------------------------------------------------------------------------
 
-    Node* merged_tree() {
-        const VariableLookup lookup = lookup_in(discovery_.variables);
-        std::set<std::string> warned;
-        const ValidateStage stage =
-            documents_.size() == 1 ? ValidateStage::merged : ValidateStage::single_file;
-        for (Node* document : documents_) {
-            if (request_.interpolate) interpolate_tree(tree_, *document, lookup, warned, reporter_);
-            validate(tree_, *document, stage, reporter_);
+    // All documents of a model in one; `!reset` and `!override` are still in it.
+    Node* merged(const std::vector<Node*>& documents, const Model& model) {
+        ExtendsResolver extends{tree_, reporter_, documents_,
+                                [&](const std::string& path, const Node& place) {
+                                    return base_file(path, place, model.variables);
+                                }};
+        Node* root = nullptr;
+        for (Node* document : documents) {
+            prepared(*document, model.variables);
+            validate(tree_, *document, ValidateStage::single_file, reporter_);
+            Node* whole = with_includes(*document, model);
+            if (!extends.resolve(*whole)) complete_ = false;
+            if (root) {
+                root = merge(tree_, *root, *whole, key_tree(), reporter_);
+                continue;
+            }
+            // Later files may add to what the first one says, but can't mend it.
+            root = whole;
+            if (complete_ && !model.outer && documents.size() > 1)
+                validate(tree_, *root, ValidateStage::merged, reporter_);
         }
-        Node* root = documents_[0];
-        for (std::size_t i = 1; i < documents_.size(); ++i)
-            root = merge(tree_, *root, *documents_[i], key_tree(), reporter_);
+        return root;
+    }
+
+    Node* prepared(Node& document, const Variables& variables) {
+        if (request_.interpolate) interpolate_tree(tree_, document, lookup_in(variables), warned_, reporter_);
+        return &document;
+    }
+
+    // ---- include -------------------------------------------------------------------------------------------------
+
+    Node* with_includes(Node& document, const Model& outer) {
+        const Includes includes = take_includes(tree_, document, reporter_);
+        if (!includes.complete) complete_ = false;
+        Node* whole = &document;
+        for (const IncludeEntry& entry : includes.entries) {
+            Node* included = included_model(entry, outer);
+            if (included)
+                whole = import_model(tree_, *whole, *included, reporter_);
+            else
+                complete_ = false;
+        }
+        return whole;
+    }
+
+    // nullptr after an error.
+    Node* included_model(const IncludeEntry& entry, const Model& outer) {
+        if (!may_include(entry, outer)) return nullptr;
+        const std::optional<Variables> variables =
+            include_variables(tree_, entry, outer.variables, reader_, reporter_);
+        if (!variables) return nullptr;
+        std::vector<Node*> documents;
+        for (const IncludedFile& file : entry.files)
+            add(documents,
+                documents_.read_used(file.path, entry.directory, {FileUse::Kind::included, file.place}));
+        if (documents.empty()) return nullptr;
+        Node* root = merged(documents, {*variables, entry.files[0].place, &outer, outer.depth + 1});
         strip_merge_tags(*root);
-        if (documents_.size() > 1) validate(tree_, *root, ValidateStage::merged, reporter_);
+        fill_environment(tree_, *root, *variables);
+        return root;
+    }
+
+    bool may_include(const IncludeEntry& entry, const Model& outer) {
+        for (const IncludedFile& file : entry.files)
+            if (is_cycle(file, outer)) return false;
+        if (outer.depth < kDeepestInclude) return true;
+        reporter_.error("include-limit",
+                        fmt::format("files include each other more than {} deep", kDeepestInclude),
+                        tree_.position(*entry.files[0].place));
+        return false;
+    }
+
+    // Reports it. Where each of the files is included, the reporter adds.
+    bool is_cycle(const IncludedFile& file, const Model& outer) {
+        std::string path{file_name_of(file.path)};
+        const Node* place = file.place;
+        for (const Model* model = &outer; place; place = model->place, model = model->outer) {
+            const std::string& includer = tree_.file(place->file).name;
+            path = fmt::format("{} -> {}", file_name_of(includer), path);
+            if (includer != file.path) continue;
+            reporter_.error("include-cycle", fmt::format("files include each other: {}", path),
+                            tree_.position(*file.place));
+            return true;
+        }
+        return false;
+    }
+
+    // ---- extends -------------------------------------------------------------------------------------------------
+
+    // What it includes does not count for those who extend its services.
+    Node* base_file(const std::string& path, const Node& place, const Variables& variables) {
+        Node* root = nullptr;
+        for (Node* document :
+             documents_.read_used(path, directory_of(path), {FileUse::Kind::extended, &place})) {
+            prepared(*document, variables);
+            root = root ? merge(tree_, *root, *document, key_tree(), reporter_) : document;
+        }
         return root;
     }
 
@@ -115,8 +205,9 @@ class Assembler {
     SourceReader& reader_;
     Tree& tree_;
     Reporter& reporter_;
-    DocumentBudget budget_;
-    std::vector<Node*> documents_;
+    DocumentReader documents_;
+    std::set<std::string> warned_;  // variables that are not set
+    bool complete_ = true;
 };
 
 }  // namespace

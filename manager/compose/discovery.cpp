@@ -1,6 +1,8 @@
 #include "manager/compose/discovery.hpp"
 
+#include "manager/compose/paths.hpp"
 #include "manager/compose/short_syntax.hpp"
+#include "manager/compose/variables.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
@@ -16,15 +18,6 @@ constexpr const char* kFileNames[] = {"compose.yaml", "compose.yml", "docker-com
 constexpr const char* kOverrideNames[] = {"compose.override.yml", "compose.override.yaml",
                                           "docker-compose.override.yml", "docker-compose.override.yaml"};
 
-std::string absolute(const std::string& cwd, std::string_view path) {
-    return clean_path(path.starts_with('/') ? std::string{path} : fmt::format("{}/{}", cwd, path));
-}
-
-std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 std::string value_of(const Variables& variables, const std::string& name) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::string{} : found->second;
@@ -38,11 +31,11 @@ class Discoverer {
     std::optional<Discovery> run() {
         const std::string given = request_.project_directory.empty()
                                       ? std::string{}
-                                      : absolute(request_.cwd, request_.project_directory);
+                                      : absolute_path(request_.cwd, request_.project_directory);
         // The first guess at the project directory: `.env` may name the files (COMPOSE_FILE).
         std::string directory = given;
         if (directory.empty() && !request_.files.empty() && request_.files[0] != "-")
-            directory = directory_of(absolute(request_.cwd, request_.files[0]));
+            directory = directory_of(absolute_path(request_.cwd, request_.files[0]));
         if (directory.empty()) directory = request_.cwd;
         if (!read_env_files(directory)) return std::nullopt;
         if (!find_files(directory)) return std::nullopt;
@@ -74,7 +67,7 @@ class Discoverer {
         explicit_env_files_ = !files.empty();
         if (!explicit_env_files_) return read_default_env(directory);
         for (const std::string& file : files) {
-            const std::string path = absolute(request_.cwd, file);
+            const std::string path = absolute_path(request_.cwd, file);
             result_.env_files.push_back(path);
             if (!read_env_file(path, true)) return false;
         }
@@ -88,28 +81,11 @@ class Discoverer {
     }
 
     bool read_env_file(const std::string& path, bool required) {
-        const auto text = reader_.read(path);
-        if (const auto* why = std::get_if<std::string>(&text)) {
-            reporter_.error("env-file", fmt::format("the env file can't be read: {}", *why), {path, 0, 0});
-            return false;
-        }
-        const SourceReader::Text& content = std::get<SourceReader::Text>(text);
-        if (!content) {
-            if (required) reporter_.error("env-file", "the env file does not exist", {path, 0, 0});
-            return !required;
-        }
-        const VariableLookup lookup = [this](std::string_view name) -> std::optional<std::string> {
-            const std::string key{name};
-            if (const auto found = request_.environment.find(key); found != request_.environment.end())
-                return found->second;
-            if (const auto found = from_files_.find(key); found != from_files_.end()) return found->second;
-            return std::nullopt;
-        };
-        const Dotenv dotenv = parse_dotenv(*content, lookup);
-        report_problems(dotenv, path, reporter_);
-        for (const DotenvEntry& entry : dotenv.entries)
-            if (entry.value) from_files_[entry.name] = *entry.value;
-        return !reporter_.failed();
+        const VariablesRead read =
+            read_variables(path, request_.environment, from_files_, reader_, reporter_);
+        if (read == VariablesRead::absent && required)
+            reporter_.error("env-file", "the env file does not exist", {path, 0, 0});
+        return read == VariablesRead::done || (read == VariablesRead::absent && !required);
     }
 
     // ---- files ---------------------------------------------------------------------------------------------------
@@ -125,7 +101,7 @@ class Discoverer {
         }
         if (files.empty()) return search(directory);
         for (const std::string& file : files)
-            result_.files.push_back(file == "-" ? kStdinName : absolute(request_.cwd, file));
+            result_.files.push_back(file == "-" ? kStdinName : absolute_path(request_.cwd, file));
         return true;
     }
 

@@ -320,6 +320,7 @@ class TreeBuilder final : public YAML::EventHandler {
         }
         Open& open = open_.back();
         if (open.node->is_sequence()) {
+            refuse_merge_tag(*node);
             tree_.append(*open.node, {nullptr, node});
         } else if (!open.key) {
             check_key(*node);
@@ -329,6 +330,17 @@ class TreeBuilder final : public YAML::EventHandler {
             tree_.append(*open.node, {open.key, node});
             open.key = nullptr;
         }
+    }
+
+    // Items of lists have no name by which another file could mean them.
+    void refuse_merge_tag(Node& item) {
+        if (item.tag != NodeTag::reset && item.tag != NodeTag::override_) return;
+        const std::string_view tag = item.tag == NodeTag::reset ? "!reset" : "!override";
+        reporter_
+            .error("list-item-tag", fmt::format("{} can't be put on an item of a list", tag),
+                   tree_.position(item))
+            .hint = fmt::format("put it on the whole list: \"key: {} […]\"", tag);
+        item.tag = NodeTag::none;
     }
 
     void add_root(Node* node) {
@@ -479,12 +491,16 @@ bool check_bytes(const Tree& tree, std::uint32_t file, Reporter& reporter) {
 std::vector<Node*> parse_documents(Tree& tree, std::uint32_t file, DocumentBudget& budget,
                                    Reporter& reporter) {
     const std::string_view text = *tree.file(file).text;
-    if (text.size() > budget.limits.file_bytes) {
+    if (text.size() > budget.bytes_left) {
+        const bool alone = text.size() > budget.limits.file_bytes;
         reporter.error("too-large",
-                       fmt::format("the file is larger than {} MiB", budget.limits.file_bytes >> 20),
+                       fmt::format("{} larger than {} MiB",
+                                   alone ? "the file is" : "with this file, the compose files together are",
+                                   budget.limits.file_bytes >> 20),
                        {tree.file(file).name, 0, 0});
         return {};
     }
+    budget.bytes_left -= text.size();
     if (!check_bytes(tree, file, reporter)) return {};
     TreeBuilder builder{tree, file, budget, reporter};
     try {

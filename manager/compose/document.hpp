@@ -14,8 +14,9 @@
 namespace stack::compose {
 
 struct DocumentLimits {
-    std::size_t file_bytes = 16u << 20;
-    std::uint64_t alias_nodes = 1'000'000;  ///< nodes that all aliases and merge keys of one load may copy
+    std::size_t file_bytes = 16u << 20;     ///< of one file, and of all compose files together
+    std::uint64_t alias_nodes = 1'000'000;  ///< nodes that all aliases, merge keys and extends may copy
+    std::uint32_t used_files = 1000;        ///< that include and extends may read, each time counted
     int depth = 200;
 };
 
@@ -23,6 +24,8 @@ struct DocumentLimits {
 struct DocumentBudget {
     DocumentLimits limits;
     std::uint64_t alias_nodes_left = limits.alias_nodes;
+    std::size_t bytes_left = limits.file_bytes;
+    std::uint32_t files_left = limits.used_files;
 };
 
 /// Roots of the documents in the file, each a mapping or a null node; empty when the reporter got an error.

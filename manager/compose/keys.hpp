@@ -50,7 +50,7 @@ enum class Merge : std::uint8_t {
     replace_items,  ///< map whose members are replaced whole
     pairs,          ///< by key, null included
     unique,         ///< lists appended, each value once; a scalar is a list of one
-    env_files,      ///< unique by path
+    env_files,      ///< unique by path, seen from the directory of each item's file
     hosts,          ///< appended, exact duplicates dropped
     ports,          ///< unique by host address, published, target and protocol
     targets,        ///< unique by path in the container

@@ -44,7 +44,7 @@ class Load {
         for (auto& [key, service] : project.services)
             resolve_environment(service, decoded.env_files[key], request_.resolve_env_files,
                                 discovery_.variables, reader_, reporter_);
-        if (request_.check_consistency) check_consistency(project, reporter_);
+        if (request_.check_consistency && assembly->complete) check_consistency(project, reporter_);
         return std::move(project);
     }
 

@@ -1,5 +1,6 @@
 #include "manager/compose/merge.hpp"
 
+#include "manager/compose/paths.hpp"
 #include "manager/compose/scalar.hpp"
 #include "manager/compose/short_syntax.hpp"
 
@@ -13,43 +14,17 @@ namespace stack::compose {
 
 namespace {
 
-// What makes two items of a list the same thing; empty: nothing does.
-std::string identity(const Node& item, Merge rule) {
-    const auto member = [&item](std::string_view key) {
-        const Node* node = item.find(key);
-        return node ? scalar_text(*node) : std::string{};
-    };
-    switch (rule) {
-        case Merge::unique:
-            return item.is_scalar() ? scalar_text(item) : std::string{};
-        case Merge::env_files:
-            return item.is_mapping() ? member("path") : scalar_text(item);
-        case Merge::targets:
-            if (item.is_mapping()) return clean_path(member("target"));
-            return clean_path(short_mount_target(item.text));
-        case Merge::secrets:
-        case Merge::configs: {
-            const std::string base = rule == Merge::secrets ? "/run/secrets/" : "/";
-            std::string target = item.is_mapping() ? member("target") : std::string{};
-            if (target.empty()) target = item.is_mapping() ? member("source") : scalar_text(item);
-            return target.starts_with('/') ? target : base + target;
-        }
-        case Merge::subnets:
-            return member("subnet");
-        default:
-            return {};
-    }
-}
-
 class Merger {
   public:
-    Merger(Tree& tree, Reporter& reporter) : tree_{tree}, reporter_{reporter} {}
+    Merger(Tree& tree, Reporter& reporter, std::string path)
+        : tree_{tree}, reporter_{reporter}, path_{std::move(path)} {}
 
     Node* merge(Node& base, Node& over, const KeyNode* keys) {
         if (over.tag == NodeTag::reset || over.tag == NodeTag::override_ || base.tag == NodeTag::reset)
             return replace(base, over);
         const Merge rule = keys ? keys->merge() : Merge::usual;
-        if (over.is_null()) return rule == Merge::replace_also_by_null ? replace(base, over) : &base;
+        const bool is_replaced = rule == Merge::replace || rule == Merge::replace_also_by_null;
+        if (over.is_null()) return is_replaced ? replace(base, over) : &base;
         if (base.is_null() || base.broken || over.broken) return replace(base, over);
         switch (rule) {
             case Merge::replace:
@@ -80,6 +55,7 @@ class Merger {
             case Merge::usual:
                 break;
         }
+        if (base.is_scalar()) return replace(base, over);
         if (base.kind != over.kind) return cannot_override(base, over);
         if (base.is_mapping()) return merge_maps(base, over, keys, false, false);
         if (base.is_sequence()) return append(base, over);
@@ -87,6 +63,36 @@ class Merger {
     }
 
   private:
+    // What makes two items of a list the same thing; empty: nothing does.
+    [[nodiscard]] std::string identity(const Node& item, Merge rule) const {
+        const auto member = [&item](std::string_view key) {
+            const Node* node = item.find(key);
+            return node ? scalar_text(*node) : std::string{};
+        };
+        switch (rule) {
+            case Merge::unique:
+                return item.is_scalar() ? scalar_text(item) : std::string{};
+            case Merge::env_files: {
+                const std::string path = item.is_mapping() ? member("path") : scalar_text(item);
+                return path.empty() ? path : absolute_path(tree_.file(item.file).base_directory, path);
+            }
+            case Merge::targets:
+                if (item.is_mapping()) return clean_path(member("target"));
+                return clean_path(short_mount_target(item.text));
+            case Merge::secrets:
+            case Merge::configs: {
+                const std::string base = rule == Merge::secrets ? "/run/secrets/" : "/";
+                std::string target = item.is_mapping() ? member("target") : std::string{};
+                if (target.empty()) target = item.is_mapping() ? member("source") : scalar_text(item);
+                return target.starts_with('/') ? target : base + target;
+            }
+            case Merge::subnets:
+                return member("subnet");
+            default:
+                return {};
+        }
+    }
+
     static Node* replace(Node& base, Node& over) {
         over.replaced = &base;
         return &over;
@@ -270,8 +276,8 @@ class Merger {
 
 }  // namespace
 
-Node* merge(Tree& tree, Node& base, Node& over, const KeyNode& keys, Reporter& reporter) {
-    return Merger{tree, reporter}.merge(base, over, &keys);
+Node* merge(Tree& tree, Node& base, Node& over, const KeyNode& keys, Reporter& reporter, std::string path) {
+    return Merger{tree, reporter, std::move(path)}.merge(base, over, &keys);
 }
 
 void strip_merge_tags(Node& root) {

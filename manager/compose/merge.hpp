@@ -6,11 +6,14 @@
 #include "manager/compose/reporter.hpp"
 #include "manager/compose/tree.hpp"
 
+#include <string>
+
 namespace stack::compose {
 
 /// Changes and returns `base`; nodes of `over` become part of it. `keys` is the table's place of both: its root for
-/// documents, `services.*` for services.
-Node* merge(Tree& tree, Node& base, Node& over, const KeyNode& keys, Reporter& reporter);
+/// documents, `services.*` for services; `path` names that place in messages.
+Node* merge(Tree& tree, Node& base, Node& over, const KeyNode& keys, Reporter& reporter,
+            std::string path = {});
 
 /// Takes out what `!reset` marks and forgets `!override`. To be called once, on the result of all merges.
 void strip_merge_tags(Node& root);

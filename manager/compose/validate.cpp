@@ -72,12 +72,20 @@ class Validator {
         : tree_{tree}, stage_{stage}, reporter_{reporter} {}
 
     void check_root(Node& root) { check_members(root, key_tree()); }
+    void check_service(const Node& name, Node& service) {
+        path_ = {{"services", 0}, {name.text, 0}};
+        if (service.is_mapping())
+            check_members(service, *key_tree().members.at("services")->named);
+        else if (!service.is_null())
+            wrong_shape(service, "a map");
+    }
 
   private:
     // ---- keys ----------------------------------------------------------------------------------------------------
 
     void check_members(Node& map, const KeyNode& keys) {
         for (Entry& entry : map.items()) {
+            if (entry.value->broken) continue;
             const std::string_view name = entry.key->text;
             path_.push_back({name, 0});
             const auto found = keys.members.find(name);
@@ -436,6 +444,10 @@ class Validator {
 
 void validate(const Tree& tree, Node& root, ValidateStage stage, Reporter& reporter) {
     Validator{tree, stage, reporter}.check_root(root);
+}
+
+void validate_service(const Tree& tree, const Node& name, Node& service, Reporter& reporter) {
+    Validator{tree, ValidateStage::single_file, reporter}.check_service(name, service);
 }
 
 }  // namespace stack::compose

@@ -16,4 +16,7 @@ enum class ValidateStage {
 /// Marks what it complains about as broken.
 void validate(const Tree& tree, Node& root, ValidateStage stage, Reporter& reporter);
 
+/// One service of a file whose others don't count (single_file): the base that another file extends.
+void validate_service(const Tree& tree, const Node& name, Node& service, Reporter& reporter);
+
 }  // namespace stack::compose

@@ -1,0 +1,18 @@
+// Variables for `${}` that come from dotenv files: `.env`, `--env-file`, and `env_file` of an `include`. (The `env_file`
+// of a service is no source for `${}`; that one is env_file.hpp.)
+#pragma once
+
+#include "manager/compose/env_file.hpp"
+
+#include <string>
+
+namespace stack::compose {
+
+enum class VariablesRead { done, absent, failed };
+
+/// Adds what the file says to `from_files`, over what is there. `environment` beats both when the file's own `${}` are
+/// expanded. A file that can't be read or has mistakes is reported (failed); one that isn't there is not.
+VariablesRead read_variables(const std::string& path, const Variables& environment, Variables& from_files,
+                             SourceReader& reader, Reporter& reporter);
+
+}  // namespace stack::compose
