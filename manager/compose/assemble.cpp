@@ -42,8 +42,9 @@ class Assembler {
         if (documents.empty()) return std::nullopt;
         const std::string name = project_name(documents);
         discovery_.variables["COMPOSE_PROJECT_NAME"] = name;
-        const bool alone =
-            documents.size() == 1 && !documents[0]->find("include") && !uses_extends(*documents[0]);
+        // The usual case needs one check instead of two.
+        const bool alone = complete_ && documents.size() == 1 && !documents[0]->find("include") &&
+                           !uses_extends(*documents[0]);
         Node* root = alone ? prepared(*documents[0], discovery_.variables)
                            : merged(documents, {discovery_.variables, nullptr, nullptr, 0});
         strip_merge_tags(*root);

@@ -1,11 +1,13 @@
 #include "manager/compose/discovery.hpp"
 
 #include "manager/compose/paths.hpp"
-#include "manager/compose/short_syntax.hpp"
 #include "manager/compose/variables.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
+
+#include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -29,92 +31,111 @@ class Discoverer {
         : request_{request}, reader_{reader}, reporter_{reporter} {}
 
     std::optional<Discovery> run() {
-        const std::string given = request_.project_directory.empty()
-                                      ? std::string{}
-                                      : absolute_path(request_.cwd, request_.project_directory);
+        result_.variables = request_.environment;
+        result_.variables.try_emplace("PWD", request_.cwd);
+        std::vector<std::string> files = request_.files;
         // The first guess at the project directory: `.env` may name the files (COMPOSE_FILE).
-        std::string directory = given;
-        if (directory.empty() && !request_.files.empty() && request_.files[0] != "-")
-            directory = directory_of(absolute_path(request_.cwd, request_.files[0]));
-        if (directory.empty()) directory = request_.cwd;
+        const std::string directory = project_directory(files);
         if (!read_env_files(directory)) return std::nullopt;
-        if (!find_files(directory)) return std::nullopt;
-        const bool from_stdin = result_.files[0] == kStdinName;
-        result_.project_directory = !given.empty() ? given
-                                    : from_stdin   ? request_.cwd
-                                                   : directory_of(result_.files[0]);
-        // Found in a parent directory: its `.env` counts as well.
+        if (files.empty()) files = files_in_settings();
+        if (!files.empty() && !name_files(files)) return std::nullopt;
+        if (files.empty() && !search(directory)) return std::nullopt;
+        result_.project_directory = request_.project_directory.empty() && files.empty()
+                                        ? directory_of(result_.files[0])
+                                        : project_directory(files);
+        // The directory of COMPOSE_FILE or a parent: its `.env` counts as well, below the first one.
         if (result_.project_directory != directory && !explicit_env_files_ &&
             !read_default_env(result_.project_directory))
             return std::nullopt;
-        result_.variables = request_.environment;
-        for (const auto& [name, value] : from_files_) result_.variables.try_emplace(name, value);
-        result_.variables.try_emplace("PWD", request_.cwd);
         return std::move(result_);
     }
 
   private:
-    // ---- variables -----------------------------------------------------------------------------------------------
-
-    [[nodiscard]] std::string setting(const std::string& name) const {
-        const std::string shell = value_of(request_.environment, name);
-        return shell.empty() && !request_.environment.contains(name) ? value_of(from_files_, name) : shell;
+    // The given one, else that of the first file that has one.
+    [[nodiscard]] std::string project_directory(const std::vector<std::string>& files) const {
+        if (!request_.project_directory.empty())
+            return absolute_path(request_.cwd, request_.project_directory);
+        for (const std::string& file : files)
+            if (file != "-") return directory_of(absolute_path(request_.cwd, file));
+        return request_.cwd;
     }
+
+    // ---- variables -----------------------------------------------------------------------------------------------
 
     bool read_env_files(const std::string& directory) {
         std::vector<std::string> files = request_.env_files;
         if (files.empty()) files = comma_list(value_of(request_.environment, "COMPOSE_ENV_FILES"));
         explicit_env_files_ = !files.empty();
         if (!explicit_env_files_) return read_default_env(directory);
-        for (const std::string& file : files) {
-            const std::string path = absolute_path(request_.cwd, file);
-            result_.env_files.push_back(path);
-            if (!read_env_file(path, true)) return false;
-        }
-        return true;
+        for (const std::string& file : files) result_.env_files.push_back(absolute_path(request_.cwd, file));
+        return read_variables_of(result_.env_files, true);
     }
 
     bool read_default_env(const std::string& directory) {
         const std::string disabled = to_lower(value_of(request_.environment, "COMPOSE_DISABLE_ENV_FILE"));
-        if (disabled == "true" || disabled == "1") return true;
-        return read_env_file(clean_path(directory + "/.env"), false);
+        if (disabled == "true" || disabled == "t" || disabled == "1") return true;
+        if (disabled.empty() || disabled == "false" || disabled == "f" || disabled == "0")
+            return read_variables_of({absolute_path(directory, ".env")}, false);
+        reporter_.error("setting",
+                        fmt::format("COMPOSE_DISABLE_ENV_FILE must be true or false, not \"{}\"", disabled),
+                        {});
+        return false;
     }
 
-    bool read_env_file(const std::string& path, bool required) {
-        const VariablesRead read =
-            read_variables(path, request_.environment, from_files_, reader_, reporter_);
-        if (read == VariablesRead::absent && required)
-            reporter_.error("env-file", "the env file does not exist", {path, 0, 0});
-        return read == VariablesRead::done || (read == VariablesRead::absent && !required);
+    // Later files beat earlier ones, and what is known already beats them all.
+    bool read_variables_of(const std::vector<std::string>& paths, bool required) {
+        Variables from_files;
+        for (const std::string& path : paths) {
+            const VariablesRead read =
+                read_variables(path, result_.variables, from_files, reader_, reporter_);
+            if (read == VariablesRead::absent && required)
+                reporter_.error("env-file", "the env file does not exist", {path, 0, 0});
+            if (read == VariablesRead::failed || (read == VariablesRead::absent && required)) return false;
+        }
+        result_.variables.merge(from_files);
+        return true;
     }
 
     // ---- files ---------------------------------------------------------------------------------------------------
 
-    bool find_files(const std::string& directory) {
-        std::vector<std::string> files = request_.files;
-        if (files.empty()) {
-            const std::string listed = setting("COMPOSE_FILE");
-            std::string separator = setting("COMPOSE_PATH_SEPARATOR");
-            if (separator.size() != 1) separator = ":";
-            for (const std::string& file : split(listed, separator[0]))
-                if (!file.empty()) files.push_back(file);
+    [[nodiscard]] std::vector<std::string> files_in_settings() const {
+        std::string_view listed = setting("COMPOSE_FILE");
+        std::string_view separator = setting("COMPOSE_PATH_SEPARATOR");
+        if (separator.empty()) separator = ":";
+        std::vector<std::string> files;
+        while (!listed.empty()) {
+            const std::size_t end = std::min(listed.find(separator), listed.size());
+            if (end > 0) files.emplace_back(listed.substr(0, end));
+            listed.remove_prefix(std::min(end + separator.size(), listed.size()));
         }
-        if (files.empty()) return search(directory);
-        for (const std::string& file : files)
+        return files;
+    }
+
+    [[nodiscard]] std::string_view setting(const std::string& name) const {
+        const auto found = result_.variables.find(name);
+        return found == result_.variables.end() ? std::string_view{} : found->second;
+    }
+
+    bool name_files(const std::vector<std::string>& files) {
+        bool local = true;
+        for (const std::string& file : files) {
+            if (is_remote(file)) {
+                reporter_
+                    .error("remote-file",
+                           fmt::format("compose files on another machine are not supported: {}", file), {})
+                    .hint = "fetch it first, and name the local file";
+                local = false;
+            }
             result_.files.push_back(file == "-" ? kStdinName : absolute_path(request_.cwd, file));
-        return true;
+        }
+        return local;
     }
 
     // This directory and its parents; the first that has one of the names.
     bool search(const std::string& directory) {
         for (std::string place = directory;; place = directory_of(place)) {
-            std::vector<std::string> found;
-            for (const char* name : kFileNames) {
-                std::string path = clean_path(fmt::format("{}/{}", place, name));
-                if (path_exists(path)) found.push_back(std::move(path));
-            }
-            if (!found.empty()) {
-                use(place, found);
+            if (use_first_of(place, kFileNames)) {
+                use_first_of(place, kOverrideNames);
                 return true;
             }
             if (place == "/") break;
@@ -124,26 +145,29 @@ class Discoverer {
         return false;
     }
 
-    void use(const std::string& place, const std::vector<std::string>& found) {
-        result_.files.push_back(found[0]);
-        for (std::size_t i = 1; i < found.size(); ++i)
-            reporter_.warning("several-files",
-                              fmt::format("this file is not used, since {} is there too",
-                                          reader_.sources.display_name(found[0])),
-                              {found[i], 0, 0});
-        for (const char* name : kOverrideNames) {
-            std::string path = clean_path(fmt::format("{}/{}", place, name));
+    // False when the directory has none of them.
+    bool use_first_of(const std::string& directory, std::span<const char* const> names) {
+        std::string used;
+        for (const char* name : names) {
+            std::string path = absolute_path(directory, name);
             if (!path_exists(path)) continue;
-            result_.files.push_back(std::move(path));
-            break;
+            if (used.empty())
+                used = std::move(path);
+            else
+                reporter_.warning("several-files",
+                                  fmt::format("this file is not used, since {} is there too",
+                                              reader_.sources.display_name(used)),
+                                  {path, 0, 0});
         }
+        if (used.empty()) return false;
+        result_.files.push_back(std::move(used));
+        return true;
     }
 
     const LoadRequest& request_;
     SourceReader& reader_;
     Reporter& reporter_;
     Discovery result_;
-    Variables from_files_;
     bool explicit_env_files_ = false;
 };
 

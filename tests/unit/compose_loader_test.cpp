@@ -86,6 +86,75 @@ TEST(ComposeDiscovery, RelativePathsAreBelowTheFirstFileOrTheGivenDirectory) {
     EXPECT_EQ(project.loaded().services["web"].volumes[0].source, project.path("two/d"));
 }
 
+TEST(ComposeDiscovery, WarnsOfSeveralOverrideFilesAndTakesTheFirst) {
+    ComposeProject project;
+    project.file("compose.yaml", kWeb)
+        .file("compose.override.yml", "services: {web: {user: first}}\n")
+        .file("docker-compose.override.yml", "services: {web: {user: second}}\n");
+    EXPECT_EQ(project.loaded().services["web"].user, "first");
+    EXPECT_EQ(
+        project.messages(),
+        "docker-compose.override.yml: warning: this file is not used, since compose.override.yml is there "
+        "too\n");
+}
+
+TEST(ComposeDiscovery, TheOverrideFileStandsBesideTheFileThatWasFound) {
+    ComposeProject project;
+    project.file("compose.yaml", kWeb).file("sub/compose.override.yaml", "services: {web: {tty: true}}\n");
+    project.request.cwd += "/sub";
+    EXPECT_FALSE(project.loaded().services["web"].tty);
+}
+
+TEST(ComposeDiscovery, SearchesFromTheGivenProjectDirectory) {
+    ComposeProject project;
+    project.file("compose.yaml", kWeb).file("sub/compose.yaml", "services: {job: {image: a}}\n");
+    project.request.project_directory = "sub";
+    EXPECT_EQ(project.loaded().services.count("job"), 1u);
+    EXPECT_EQ(project.loaded().name, "sub");
+}
+
+TEST(ComposeDiscovery, TheFirstFileThatHasADirectoryIsTheProjects) {
+    ComposeProject project;
+    project.file("sub/a.yaml", "services: {web: {tty: true}}\n");
+    project.request.files = {"-", "sub/a.yaml"};
+    project.request.stdin_text = kWeb;
+    const Project loaded = project.loaded();
+    EXPECT_EQ(loaded.working_dir, project.path("sub"));
+    EXPECT_TRUE(loaded.services.at("web").tty);
+}
+
+TEST(ComposeDiscovery, ComposeFileNamesTheProjectDirectoryAndTakesAnySeparator) {
+    ComposeProject project;
+    project.file("sub/a.yaml", "services: {web: {image: 'nginx:$TAG-$OWN'}}\n")
+        .file("b.yaml", "services: {web: {tty: true}}\n")
+        .file(".env", "COMPOSE_FILE=sub/a.yaml::b.yaml\nCOMPOSE_PATH_SEPARATOR=::\nTAG=outer\n")
+        .file("sub/.env", "TAG=inner\nOWN=own\n");
+    const Project loaded = project.loaded();
+    EXPECT_EQ(loaded.working_dir, project.path("sub"));
+    EXPECT_EQ(loaded.services.at("web").image, "nginx:outer-own");
+    EXPECT_TRUE(loaded.services.at("web").tty);
+}
+
+TEST(ComposeDiscovery, RemoteFilesAreRefusedByName) {
+    ComposeProject project;
+    project.file("x", "");
+    project.request.files = {"oci://example.com/app:1"};
+    EXPECT_EQ(project.messages(),
+              "error: compose files on another machine are not supported: oci://example.com/app:1\n"
+              "  hint: fetch it first, and name the local file\n");
+}
+
+TEST(ComposeDiscovery, AllFilesAreReadForTheirMistakesEvenIfOneIsMissing) {
+    ComposeProject project;
+    project.file("a.yaml", "services: {web: {imgae: a}}\n").file("b.yaml", "services: {web: [\n");
+    project.request.files = {"a.yaml", "b.yaml", "c.yaml"};
+    const LoadResult result = project.load();
+    ASSERT_EQ(result.diagnostics.size(), 3u) << render(result.diagnostics, result.sources, false);
+    EXPECT_EQ(result.diagnostics[0].code, "unknown-key");
+    EXPECT_EQ(result.diagnostics[1].code, "yaml-syntax");
+    EXPECT_EQ(result.diagnostics[2].code, "no-file");
+}
+
 // ---- name -------------------------------------------------------------------------------------------------------
 
 TEST(ComposeName, FlagThenVariableThenFileThenDirectory) {
@@ -151,6 +220,40 @@ TEST(ComposeVariables, DotenvCanBeSwitchedOff) {
     project.file("compose.yaml", "services: {web: {image: 'x${A:-}'}}\n").file(".env", "A=dot\n");
     project.request.environment = {{"COMPOSE_DISABLE_ENV_FILE", "true"}};
     EXPECT_EQ(project.loaded().services["web"].image, "x");
+}
+
+TEST(ComposeVariables, DotenvSteersTheTool) {
+    ComposeProject project;
+    project.file("compose.yaml", "services: {web: {image: a}, job: {image: b, profiles: [p]}}\n")
+        .file(".env", "COMPOSE_PROJECT_NAME=dot\nCOMPOSE_PROFILES=other, p\n");
+    EXPECT_EQ(project.loaded().name, "dot");
+    EXPECT_EQ(project.loaded().services.count("job"), 1u);
+    project.request.profiles = {"none"};
+    EXPECT_EQ(project.loaded().services.count("job"), 0u);
+}
+
+TEST(ComposeVariables, PwdIsTheWorkingDirectoryUnlessTheShellSaysOtherwise) {
+    ComposeProject project;
+    project.file("compose.yaml", "services: {web: {image: a, user: '$PWD'}}\n");
+    EXPECT_EQ(project.loaded().services["web"].user, project.request.cwd);
+    project.request.environment = {{"PWD", "/elsewhere"}};
+    EXPECT_EQ(project.loaded().services["web"].user, "/elsewhere");
+}
+
+TEST(ComposeVariables, AnEnvFileThatIsNamedMustBeThere) {
+    ComposeProject project;
+    project.file("compose.yaml", kWeb);
+    project.request.environment = {{"COMPOSE_ENV_FILES", "/dev/null"}};
+    EXPECT_EQ(project.messages(), "");
+    project.request.env_files = {"absent.env"};
+    EXPECT_EQ(project.messages(), "absent.env: error: the env file does not exist\n");
+}
+
+TEST(ComposeVariables, TheSwitchForDotenvIsTrueOrFalse) {
+    ComposeProject project;
+    project.file("compose.yaml", kWeb);
+    project.request.environment = {{"COMPOSE_DISABLE_ENV_FILE", "maybe"}};
+    EXPECT_EQ(project.messages(), "error: COMPOSE_DISABLE_ENV_FILE must be true or false, not \"maybe\"\n");
 }
 
 TEST(ComposeVariables, AMistakeInDotenvHasItsPlace) {
