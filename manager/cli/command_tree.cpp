@@ -336,7 +336,11 @@ Finish define_config(CLI::App& app, GlobalOptions&) {
         ->type_name("SERVICE");
     flag(app, "--all-resources", c->all_resources, "Also networks and volumes that no service uses");
     flag_off(app, "--no-interpolate", c->interpolate, "Leave ${…} as it is");
-    flag_off(app, "--no-env-resolution", c->resolve_env_files, "Don't read env_file");
+    flag_off(app, "--no-normalize", c->normalize,
+             "Leave out names, the default network and implied dependencies");
+    flag_off(app, "--no-path-resolution", c->resolve_paths, "Leave relative paths as they are");
+    flag_off(app, "--no-env-resolution", c->resolve_environment,
+             "Don't read env_file, nor look up variables");
     flag_off(app, "--no-consistency", c->check_consistency, "Don't check references");
     text(app, "-o,--output", c->output, "FILE", "Write there instead of stdout");
     services(app, c->services);

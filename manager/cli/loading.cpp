@@ -57,6 +57,7 @@ compose::LoadResult load_project(const Context& context, const compose::LoadRequ
 NamedProject load_project_or_name(const Context& context) {
     compose::LoadRequest request = load_request(context);
     request.all_profiles = true;
+    request.purpose = compose::LoadPurpose::inspect;
     compose::LoadResult result = compose::load(request);
     if (!result.project && request.files.empty() && no_file_found(result))
         if (std::optional<std::string> name = compose::project_name_without_file(request))

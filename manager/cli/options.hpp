@@ -92,7 +92,9 @@ struct ConfigCommand {
     std::string format = "yaml";  ///< yaml, json
     std::string hash;             ///< service or `*`
     bool quiet = false, all_resources = false;
-    bool interpolate = true, resolve_env_files = true, check_consistency = true;
+    // Phases of the load that may be left out.
+    bool interpolate = true, normalize = true, resolve_paths = true, resolve_environment = true,
+         check_consistency = true;
     std::string output;  ///< file; empty: stdout
     bool operator==(const ConfigCommand&) const = default;
 };

@@ -126,7 +126,10 @@ class Assembler {
     }
 
     Node* prepared(Node& document, const Variables& variables) {
-        if (request_.interpolate) interpolate_tree(tree_, document, lookup_in(variables), warned_, reporter_);
+        if (request_.interpolate)
+            interpolate_tree(tree_, document, lookup_in(variables), warned_, reporter_);
+        else
+            leave_variables(document);
         return &document;
     }
 

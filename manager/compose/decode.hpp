@@ -1,34 +1,25 @@
-// The checked tree -> typed model: short and long forms become the same values. Reads no file. What `env_file` names
-// is handed on for env_file.hpp; names, defaults and implied parts come with normalize.hpp.
+// The canonical tree -> the typed model of what the planner and the engine use. Everything has been checked by now and
+// has one form, so this only reads; keys that the model has no field for are passed over (key_support.hpp has told the
+// user what that means).
 #pragma once
 
+#include "manager/compose/env_file.hpp"
 #include "manager/compose/model.hpp"
-#include "manager/compose/reporter.hpp"
 #include "manager/compose/tree.hpp"
-
-#include <map>
-#include <string>
-#include <vector>
 
 namespace stack::compose {
 
-struct DecodeSettings {
-    std::string project_directory;  ///< absolute; relative paths are below it
-    std::string home;               ///< what `~` means
-};
+/// `disabled`: the services that are off, a mapping. `variables`: where secrets and configs `environment` come from.
+Project decode(const Tree& tree, const Node& root, const Node& disabled, const Variables& variables);
 
-struct EnvFileReference {
-    std::string path;  ///< absolute
-    bool required = true;
-    bool raw = false;
-    Position position;
-};
+// One function for each part of the model, in a file of its own.
+Service decode_service(const Tree& tree, const Entry& entry);
+/// What `deploy` says goes before the service's own keys.
+void decode_deploy(const Node& deploy, Service& service);
+std::vector<VolumeMount> decode_mounts(const Tree& tree, const Node& service);
+std::vector<FileGrant> decode_grants(const Tree& tree, const Node& list);
 
-struct Decoded {
-    Project project;                                                 ///< all services are in `services`
-    std::map<std::string, std::vector<EnvFileReference>> env_files;  ///< by service, in order
-};
-
-Decoded decode(const Tree& tree, const Node& root, const DecodeSettings& settings, Reporter& reporter);
+/// All members as texts; none for a node that is no mapping.
+std::map<std::string, std::string> decode_texts(const Node* map);
 
 }  // namespace stack::compose

@@ -1,5 +1,12 @@
 #include "manager/compose/env_file.hpp"
 
+#include "manager/compose/canonical.hpp"
+#include "manager/compose/node_reporter.hpp"
+#include "manager/compose/node_values.hpp"
+
+#include <algorithm>
+#include <set>
+
 #include <fmt/format.h>
 
 namespace stack::compose {
@@ -8,64 +15,143 @@ namespace {
 
 class EnvironmentResolver {
   public:
-    EnvironmentResolver(Service& service, const Variables& variables, SourceReader& reader,
+    EnvironmentResolver(Tree& tree, const Variables& variables, const std::string& home, SourceReader& reader,
                         Reporter& reporter)
-        : service_{service}, variables_{variables}, reader_{reader}, reporter_{reporter} {}
+        : tree_{tree}, variables_{variables}, home_{home}, reader_{reader}, reporter_{tree, reporter} {}
 
-    void read(const EnvFileReference& reference) {
-        const auto text = reader_.read(reference.path);
+    void resolve(const Node& name, Node& service) {
+        reporter_.service = name.text;
+        fold_env_files(service);
+        fold_label_files(service);
+        look_up(service.find("environment"), false);
+        if (const Node* build = usable_member(service, "build"); build && build->is_mapping())
+            look_up(build->find("args"), true);
+        for (const char* hooks : {"post_start", "pre_stop", "pre_start"})
+            if (const Node* list = usable_member(service, hooks))
+                for (const Entry& hook : list->items()) look_up(hook.value->find("environment"), false);
+    }
+
+  private:
+    // Values by name, where they stand; later files win.
+    using Folded = std::map<std::string, Entry, std::less<>>;
+
+    void fold_env_files(Node& service) {
+        const Node* files = usable_member(service, "env_file");
+        if (!files) return;
+        const Node* environment = usable_member(service, "environment");
+        Folded folded;
+        const VariableLookup lookup = [&](std::string_view name) -> std::optional<std::string> {
+            if (const auto found = variables_.find(std::string{name}); found != variables_.end())
+                return found->second;
+            if (environment)
+                if (const Node* value = usable_member(*environment, name)) return std::string{value->text};
+            if (const auto found = folded.find(name); found != folded.end())
+                return std::string{found->second.value->text};
+            return std::nullopt;
+        };
+        for (const Entry& entry : files->items()) {
+            const Node* path = usable_member(*entry.value, "path");
+            if (!path) continue;
+            const bool required = boolean_value(entry.value->find("required")).value_or(true);
+            const bool raw = member_text(*entry.value, "format") == "raw";
+            read("env_file", *path, required, raw, lookup, folded);
+        }
+        fold(service, "environment", folded);
+        Tree::remove(service, "env_file");
+    }
+
+    void fold_label_files(Node& service) {
+        const Node* files = usable_member(service, "label_file");
+        if (!files) return;
+        Folded folded;
+        for (const Entry& entry : files->items())
+            if (is_usable(entry.value))
+                read("label_file", *entry.value, true, false, lookup_in(variables_), folded);
+        fold(service, "labels", folded);
+        Tree::remove(service, "label_file");
+    }
+
+    void read(std::string_view key, const Node& path, bool required, bool raw, const VariableLookup& lookup,
+              Folded& folded) {
+        const std::string file = host_path(tree_, path, home_);
+        const auto text = reader_.read(file);
         if (const auto* why = std::get_if<std::string>(&text)) {
-            complain("env-file", fmt::format("env_file can't be read: {}", *why), reference);
+            reporter_.error("env-file", fmt::format("{} can't be read: {}", key, *why), path);
             return;
         }
         const SourceReader::Text& content = std::get<SourceReader::Text>(text);
         if (!content) {
-            if (!reference.required) return;
-            complain("env-file",
-                     fmt::format("env_file {} does not exist", reader_.sources.display_name(reference.path)),
-                     reference)
-                .hint = "create it, or write it as {path: …, required: false}";
+            if (required) complain_of_absence(key, file, path);
             return;
         }
-        const VariableLookup lookup = [this](std::string_view name) {
-            return this->lookup(std::string{name});
+        Dotenv dotenv = raw ? parse_raw_env(*content, lookup) : parse_dotenv(*content, lookup);
+        report_problems(dotenv, file, reporter_.reporter());
+        const auto [index, is_new] = files_.emplace(file, 0);
+        if (is_new) index->second = tree_.add_file(file, content);
+        for (const DotenvEntry& entry : dotenv.entries)
+            if (entry.value) folded.insert_or_assign(entry.name, place(entry, index->second));
+    }
+
+    void complain_of_absence(std::string_view key, const std::string& file, const Node& path) {
+        Diagnostic& diagnostic = reporter_.error(
+            "env-file", fmt::format("{} {} does not exist", key, reader_.sources.display_name(file)), path);
+        diagnostic.hint = key == "env_file" ? "create it, or write it as {path: …, required: false}"
+                                            : "paths are relative to the project directory";
+    }
+
+    Entry place(const DotenvEntry& entry, std::uint32_t file) {
+        const auto line = static_cast<std::size_t>(std::max(entry.line, 1) - 1);
+        const std::uint32_t offset = tree_.file(file).line_starts.at(line);
+        const auto scalar = [&](std::string_view text) {
+            Node* node = tree_.make(NodeKind::scalar, file, offset);
+            node->text = tree_.store(text);
+            node->is_string = true;
+            return node;
         };
-        Dotenv dotenv = reference.raw ? parse_raw_env(*content, lookup) : parse_dotenv(*content, lookup);
-        report_problems(dotenv, reference.path, reporter_);
-        for (DotenvEntry& entry : dotenv.entries)
-            if (entry.value) from_files_.insert_or_assign(std::move(entry.name), std::move(*entry.value));
+        return {scalar(entry.name), scalar(*entry.value)};
     }
 
-    void finish() {
-        for (auto& [name, value] : service_.environment) {
-            if (value) continue;
-            const auto found = variables_.find(name);
-            if (found != variables_.end()) value = found->second;
+    // Below what the service says itself.
+    void fold(Node& service, std::string_view key, const Folded& folded) {
+        if (folded.empty()) return;
+        Node* map = service.find(key);
+        if (!map || !map->is_mapping()) {
+            map = tree_.make_at(NodeKind::mapping, *folded.begin()->second.key);
+            tree_.set(service, key, map);
         }
-        for (auto& [name, value] : from_files_) service_.environment.try_emplace(name, std::move(value));
+        std::set<std::string_view> own;
+        for (const Entry& entry : map->items()) own.insert(entry.key->text);
+        for (const auto& [name, entry] : folded)
+            if (!own.contains(name)) tree_.append(*map, entry);
     }
 
-  private:
-    [[nodiscard]] std::optional<std::string> lookup(const std::string& name) const {
-        if (const auto found = variables_.find(name); found != variables_.end()) return found->second;
-        if (const auto found = service_.environment.find(name);
-            found != service_.environment.end() && found->second)
-            return found->second;
-        if (const auto found = from_files_.find(name); found != from_files_.end()) return found->second;
-        return std::nullopt;
+    // A name without a value takes the project's; one that has none there stays empty-handed, or goes.
+    void look_up(Node* map, bool drop_unset) {
+        if (!is_usable(map) || !map->is_mapping()) return;
+        std::uint32_t kept = 0;
+        for (std::uint32_t i = 0; i < map->count; ++i) {
+            Entry entry = map->entries[i];
+            if (entry.value->is_null()) {
+                const auto found = variables_.find(std::string{entry.key->text});
+                if (found != variables_.end()) {
+                    Node* value = tree_.make_scalar_at(found->second, *entry.value);
+                    value->replaced = entry.value->replaced;
+                    entry.value = value;
+                } else if (drop_unset) {
+                    continue;
+                }
+            }
+            map->entries[kept++] = entry;
+        }
+        map->count = kept;
     }
 
-    Diagnostic& complain(std::string code, std::string message, const EnvFileReference& reference) {
-        Diagnostic& diagnostic = reporter_.error(std::move(code), std::move(message), reference.position);
-        diagnostic.service = service_.name;
-        return diagnostic;
-    }
-
-    Service& service_;
+    Tree& tree_;
     const Variables& variables_;
+    const std::string& home_;
     SourceReader& reader_;
-    Reporter& reporter_;
-    Variables from_files_;
+    NodeReporter reporter_;
+    std::map<std::string, std::uint32_t> files_;  // those that are in the tree
 };
 
 }  // namespace
@@ -87,12 +173,13 @@ void report_problems(const Dotenv& dotenv, const std::string& file, Reporter& re
     }
 }
 
-void resolve_environment(Service& service, const std::vector<EnvFileReference>& files, bool read_files,
-                         const Variables& variables, SourceReader& reader, Reporter& reporter) {
-    EnvironmentResolver resolver{service, variables, reader, reporter};
-    if (read_files)
-        for (const EnvFileReference& file : files) resolver.read(file);
-    resolver.finish();
+void resolve_environment(Tree& tree, Node& root, const Variables& variables, const std::string& home,
+                         SourceReader& reader, Reporter& reporter) {
+    const Node* services = usable_member(root, "services");
+    if (!services) return;
+    EnvironmentResolver resolver{tree, variables, home, reader, reporter};
+    for (const Entry& entry : services->items())
+        if (entry.value->is_mapping()) resolver.resolve(*entry.key, *entry.value);
 }
 
 }  // namespace stack::compose

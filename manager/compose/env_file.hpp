@@ -1,14 +1,14 @@
-// What a service's environment finally is: its `env_file`s, over them `environment`, and for names without a value what
-// the project's environment says. Reads files through SourceReader; the format is dotenv.hpp.
+// What the environment and the labels of services finally are: what `env_file` and `label_file` name is folded in below
+// the service's own entries, and names without a value take that of the project's environment. Works on the canonical
+// tree; what comes out of a file stands at its line there. Reads files through SourceReader; the format is dotenv.hpp.
 #pragma once
 
-#include "manager/compose/decode.hpp"
 #include "manager/compose/dotenv.hpp"
 #include "manager/compose/source_reader.hpp"
+#include "manager/compose/tree.hpp"
 
 #include <map>
 #include <string>
-#include <vector>
 
 namespace stack::compose {
 
@@ -19,8 +19,8 @@ VariableLookup lookup_in(const Variables& variables);  ///< `variables` must out
 /// Reports what is wrong in a dotenv file at its own lines.
 void report_problems(const Dotenv& dotenv, const std::string& file, Reporter& reporter);
 
-/// `read_files` false: env_file is passed over (names without a value are still looked up).
-void resolve_environment(Service& service, const std::vector<EnvFileReference>& files, bool read_files,
-                         const Variables& variables, SourceReader& reader, Reporter& reporter);
+/// Of all services in the tree; `env_file` and `label_file` are gone afterwards. `home` is what `~` means.
+void resolve_environment(Tree& tree, Node& root, const Variables& variables, const std::string& home,
+                         SourceReader& reader, Reporter& reporter);
 
 }  // namespace stack::compose

@@ -278,4 +278,12 @@ void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std:
     TreeInterpolator{tree, lookup, warned, reporter}.walk(root);
 }
 
+void leave_variables(Node& root) {
+    if (root.is_scalar() && root.text.find('$') != std::string_view::npos) {
+        root.open = true;
+        root.is_string = true;
+    }
+    for (Entry& entry : root.items()) leave_variables(*entry.value);
+}
+
 }  // namespace stack::compose

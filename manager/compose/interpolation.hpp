@@ -50,4 +50,7 @@ std::vector<VariableUse> variables_in(std::string_view text);
 void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,
                       Reporter& reporter);
 
+/// Instead: texts with a `$` in them stay as they are, and are marked as open.
+void leave_variables(Node& root);
+
 }  // namespace stack::compose

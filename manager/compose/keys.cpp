@@ -48,8 +48,10 @@ std::string_view state_word(KeyState state) {
             return "works";
         case KeyState::partly:
             return "works partly";
+        case KeyState::hint:
+            return "nothing to do";
         case KeyState::ignored:
-            return "ignored";
+            return "ignored with a warning";
         case KeyState::later:
             return "not supported yet";
         case KeyState::refused:
@@ -91,17 +93,22 @@ const KeyNode& key_tree() {
 std::string key_table_markdown() {
     std::string out =
         "# Compose keys\n\n"
-        "What `stack` does with each key of the Compose format. A key that is *not supported yet* or "
-        "*refused* ends\n"
-        "loading with an error that names its place; nothing is left out in silence. `*` stands for a name "
-        "of yours,\n"
-        "`[]` for an item of a list. This page is generated from `manager/compose/key_table.cpp`.\n";
+        "What `stack` does with each key of the Compose format. Every key is read, checked and shown by "
+        "`stack config`;\n"
+        "nothing is left out in silence. A service with a key that is *not supported yet* can't be started: "
+        "`stack up` ends\n"
+        "with an error that names its place. A *refused* key is an error for every command. Where there is "
+        "*nothing to do*\n"
+        "the key means nothing on one Linux host. `*` stands for a name of yours, `[]` for an item of a "
+        "list. This page is\n"
+        "generated from `manager/compose/key_table.cpp`.\n";
     std::map<KeyState, int> count;
     for (const KeyRow& row : key_table()) ++count[row.state];
     out += fmt::format(
-        "\nOf {} keys {} work, {} work partly, {} are ignored, {} are not supported yet, {} are refused.\n",
-        key_table().size(), count[KeyState::works], count[KeyState::partly], count[KeyState::ignored],
-        count[KeyState::later], count[KeyState::refused]);
+        "\nOf {} keys {} work, {} work partly, {} need nothing to be done, {} are ignored with a warning, {} "
+        "are not supported\nyet, {} are refused.\n",
+        key_table().size(), count[KeyState::works], count[KeyState::partly], count[KeyState::hint],
+        count[KeyState::ignored], count[KeyState::later], count[KeyState::refused]);
     std::vector<std::string> chapters;
     std::map<std::string, std::string> tables;
     for (const KeyRow& row : key_table()) {

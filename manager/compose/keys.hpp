@@ -23,23 +23,34 @@ enum class Shape : std::uint8_t {
     duration,  ///< "1m30s"
     octal,     ///< number (0440) or string of octal digits
     boolean_or_string,
-    boolean_or_map,
     strings,  ///< list of text
     texts,    ///< list of text or numbers
     string_or_strings,
-    command,   ///< null, text, list of text
-    pairs,     ///< map of scalars, or list of K=V
-    text_map,  ///< map of scalars
-    hosts,     ///< map of text or lists, or list of HOST=IP
-    map,       ///< members by their own rows
-    maps,      ///< list of those, rows below `[]`
-    named,     ///< map with names of the user, rows below `*`
+    command,    ///< null, text of shell words, list of text
+    test,       ///< text for a shell, list that begins with CMD, CMD-SHELL or NONE
+    pairs,      ///< map of scalars, or list of K=V; no value is an empty one
+    variables,  ///< the same, but no value is that of the project's environment
+    text_map,   ///< map of scalars
+    hosts,      ///< map of text or lists, or list of HOST=IP
+    map,        ///< members by their own rows
+    maps,       ///< list of those, rows below `[]`
+    named,      ///< map with names of the user, rows below `*`
+    names,      ///< list of names, or map as in `named`
+    ulimits,    ///< map of numbers or {soft, hard}
     string_or_map,
-    string_or_maps,    ///< text, or list of text and maps
-    strings_or_maps,   ///< list of text and maps
-    ports,             ///< list of text, numbers and maps
-    strings_or_named,  ///< list of names, or map as in `named`
-    ulimits,           ///< map of numbers or {soft, hard}
+    strings_or_maps,
+    build,         ///< text: the context; or map
+    external,      ///< boolean, or {name: …}
+    dependencies,  ///< list of services, or map of {condition, restart, required}
+    env_files,     ///< text, or list of text and maps
+    exposed,       ///< list of container ports
+    ports,         ///< list of text, numbers and maps
+    mounts,        ///< list of SOURCE:TARGET:OPTIONS and maps
+    tmpfs,         ///< PATH:OPTIONS, or list of that
+    devices,       ///< list of HOST:CONTAINER:PERMISSIONS and maps
+    requests,      ///< list of maps that ask for devices
+    gpus,          ///< the word all, or `requests`
+    grants,        ///< list of names and maps: secrets and configs
 };
 
 /// How the value of a later file meets the earlier one.
@@ -66,8 +77,9 @@ enum class Merge : std::uint8_t {
 enum class KeyState : std::uint8_t {
     works,
     partly,   ///< the remark says which part
-    ignored,  ///< accepted without effect; the remark says why
-    later,    ///< not supported yet: an error
+    hint,     ///< accepted in silence: there is nothing to do for it on one Linux host
+    ignored,  ///< accepted without effect, with a warning; the remark says why
+    later,    ///< read and shown, but a service that has it can't be started yet
     refused,  ///< will not be supported: an error; the remark says why
 };
 

@@ -1,11 +1,17 @@
 #include "manager/compose/loader.hpp"
 
 #include "manager/compose/assemble.hpp"
+#include "manager/compose/canonical.hpp"
 #include "manager/compose/consistency.hpp"
 #include "manager/compose/decode.hpp"
 #include "manager/compose/discovery.hpp"
 #include "manager/compose/document.hpp"
+#include "manager/compose/key_support.hpp"
+#include "manager/compose/node_values.hpp"
 #include "manager/compose/normalize.hpp"
+#include "manager/compose/profiles.hpp"
+#include "manager/compose/service_hash.hpp"
+#include "manager/compose/value_checks.hpp"
 
 namespace stack::compose {
 
@@ -31,21 +37,46 @@ class Load {
 
   private:
     std::optional<Project> load_project(LoadResult& result) {
-        const std::optional<Assembly> assembly = assemble(request_, discovery_, reader_, tree_, reporter_);
+        auto document = std::make_shared<Document>();
+        Tree& tree = document->tree;
+        const std::optional<Assembly> assembly = assemble(request_, discovery_, reader_, tree, reporter_);
         if (!assembly) return std::nullopt;
-        Decoded decoded = decode(tree_, *assembly->root, {discovery_.project_directory, home()}, reporter_);
-        Project& project = decoded.project;
-        project.name = assembly->project_name;
+        document->root = assembly->root;
+        result.document = document;
+        resolve(*document, *assembly, result.known_profiles);
+        if (reporter_.failed()) return std::nullopt;
+        return read_project(*document, assembly->project_name);
+    }
+
+    // From the merged tree to the canonical one.
+    void resolve(Document& document, const Assembly& assembly, std::vector<std::string>& known_profiles) {
+        Tree& tree = document.tree;
+        Node& root = *document.root;
+        make_canonical(tree, root, reporter_);
+        check_values(tree, root, reporter_);
+        if (request_.resolve_paths) resolve_paths(tree, root, home());
+        known_profiles = profile_names(root);
+        document.disabled = take_disabled_services(tree, root, active_profiles(root));
+        tree.set(root, "name", tree.make_scalar_at(assembly.project_name, root));
+        if (request_.normalize) normalize(tree, root, assembly.project_name);
+        if (request_.resolve_environment && request_.interpolate)
+            resolve_environment(tree, root, discovery_.variables, home(), reader_, reporter_);
+        check_support(tree, root, request_.purpose, reporter_);
+        if (!request_.check_consistency || !assembly.complete) return;
+        check_consistency(tree, root, *document.disabled, reporter_);
+        if (request_.purpose == LoadPurpose::run) check_source_files(tree, root, reporter_);
+    }
+
+    Project read_project(const Document& document, const std::string& name) {
+        Project project = decode(document.tree, *document.root, *document.disabled, discovery_.variables);
+        project.name = name;
+        project.working_dir = discovery_.project_directory;
         project.files = discovery_.files;
         project.env_files = discovery_.env_files;
-        result.known_profiles = profile_names(project);
-        apply_profiles(project, active_profiles(project));
-        normalize(project, discovery_.variables);
-        for (auto& [key, service] : project.services)
-            resolve_environment(service, decoded.env_files[key], request_.resolve_env_files,
-                                discovery_.variables, reader_, reporter_);
-        if (request_.check_consistency && assembly->complete) check_consistency(project, reporter_);
-        return std::move(project);
+        if (const Node* services = usable_member(*document.root, "services"))
+            for (const Entry& entry : services->items())
+                project.services[std::string{entry.key->text}].config_hash = service_digest(*entry.value);
+        return project;
     }
 
     [[nodiscard]] std::string home() const {
@@ -53,9 +84,7 @@ class Load {
         return found == discovery_.variables.end() ? "/root" : found->second;
     }
 
-    // ---- profiles ------------------------------------------------------------------------------------------------
-
-    [[nodiscard]] std::set<std::string> active_profiles(const Project& project) const {
+    [[nodiscard]] std::set<std::string> active_profiles(const Node& root) const {
         if (request_.all_profiles) return {"*"};
         std::vector<std::string> given = request_.profiles;
         if (given.empty())
@@ -63,18 +92,13 @@ class Load {
                 found != discovery_.variables.end())
                 given = comma_list(found->second);
         std::set<std::string> profiles(given.begin(), given.end());
-        for (const std::string& name : request_.selected_services) {
-            const auto service = project.services.find(name);
-            if (service != project.services.end())
-                profiles.insert(service->second.profiles.begin(), service->second.profiles.end());
-        }
+        profiles.merge(profiles_of(root, request_.selected_services));
         return profiles;
     }
 
     const LoadRequest& request_;
     Reporter reporter_;
     SourceReader reader_;
-    Tree tree_;
     Discovery discovery_;
 };
 

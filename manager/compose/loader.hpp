@@ -1,8 +1,11 @@
-// From the command line's wishes to a Project: finds the files, runs the phases in order, collects all
-// diagnostics.
+// From the command line's wishes to a Project: finds the files, runs the phases in order, collects all diagnostics.
 //
-//     discover -> read -> document -> interpolation -> validate keys -> merge -> decode -> normalize
-//              -> profiles and selection -> env_file -> consistency
+//     discover -> assemble (read, interpolate, check and merge files)
+//              -> canonical form -> single values -> paths -> profiles -> normalize -> environment
+//              -> support -> consistency -> decode
+//
+// All phases between assemble and decode work on one tree, in which every value knows its place. That tree is the
+// truth: `config` prints it, and the model is read out of it.
 //
 // Reads files; no other state: the environment, the working directory and the text of stdin come in with the
 // request.
@@ -10,14 +13,21 @@
 
 #include "manager/compose/diagnostic.hpp"
 #include "manager/compose/model.hpp"
+#include "manager/compose/tree.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 namespace stack::compose {
+
+enum class LoadPurpose {
+    run,      ///< containers will be made: what the runtime can't do yet is an error
+    inspect,  ///< the file is looked at, or what exists of it
+};
 
 struct LoadRequest {
     std::vector<std::string> files;  ///< `-f`, in order; "-" is stdin_text; empty: COMPOSE_FILE or discovery
@@ -32,13 +42,27 @@ struct LoadRequest {
     /// refuse.
     std::set<std::string> selected_services;
     bool all_profiles = false;  ///< every service is active: for commands that look at what exists (down, ps)
-    bool interpolate = true;    ///< false: `$` is left as it is
-    bool resolve_env_files = true;  ///< false: env_file is not read
+    LoadPurpose purpose = LoadPurpose::run;
+    // Phases that can be left out.
+    bool interpolate = true;    ///< false: `$` is left as it is; nothing is taken from the environment
+    bool resolve_paths = true;  ///< false: relative paths stay relative
+    bool normalize = true;      ///< false: no default network, no names, no implied dependencies
+    bool resolve_environment =
+        true;  ///< false: env_file and label_file are not read, names without value stay so
     bool check_consistency = true;  ///< false: no cross references are checked
 };
 
+/// The canonical tree of a load (canonical.hpp).
+struct Document {
+    Tree tree;
+    Node* root = nullptr;
+    Node* disabled = nullptr;  ///< the services that profiles switch off, a mapping
+};
+
 struct LoadResult {
-    std::optional<Project> project;       ///< absent when a diagnostic is an error
+    std::optional<Project> project;  ///< absent when a diagnostic is an error
+    /// What the project was read from. Absent when it could not be put together.
+    std::shared_ptr<const Document> document;
     std::vector<Diagnostic> diagnostics;  ///< sorted by file (in load order), line, column
     SourceCache sources;                  ///< for `render`
     /// What `${}` sees: the shell's environment over `.env` (or the `--env-file`s).

@@ -140,6 +140,8 @@ struct Service {
     std::vector<std::string> profiles;
     Logging logging;
     int scale = 1;
+    std::string
+        config_hash;  ///< of everything the file says of the service (service_hash.hpp), fields here or not
     /// Position of the service's key and of single keys below it, by path inside the service ("image",
     /// "command").
     Position position;

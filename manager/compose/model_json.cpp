@@ -164,6 +164,7 @@ void members(V& v, std::type_identity<Service>) {
     v("profiles", &Service::profiles);
     v("logging", &Service::logging);
     v("scale", &Service::scale);
+    v("config_hash", &Service::config_hash);
     v("position", &Service::position);
     v("positions", &Service::positions);
 }

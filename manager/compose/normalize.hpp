@@ -1,26 +1,14 @@
-// Fills in what the Compose format implies: real names of networks, volumes, secrets and configs, the `default`
-// network, values of secrets and configs that come from the environment. And sorts services into those that are on
-// and those that profiles switch off.
+// Fills in what the Compose format implies: the project's name, real names of networks, volumes, secrets and configs,
+// the `default` network, dependencies that other keys bring with them. Works on the canonical tree, on the services
+// that are on; what is made stands at the place of what implies it.
 #pragma once
 
-#include "manager/compose/env_file.hpp"
-#include "manager/compose/model.hpp"
-#include "manager/compose/reporter.hpp"
+#include "manager/compose/tree.hpp"
 
-#include <set>
-#include <string>
-#include <vector>
+#include <string_view>
 
 namespace stack::compose {
 
-/// `project.name` must be set.
-void normalize(Project& project, const Variables& variables);
-
-/// Moves services whose profiles are all off to `disabled_services`, and drops dependencies on what is not there
-/// where they are not required. "*" in `profiles` switches every one on.
-void apply_profiles(Project& project, const std::set<std::string>& profiles);
-
-/// All profile names in the file, sorted.
-std::vector<std::string> profile_names(const Project& project);
+void normalize(Tree& tree, Node& root, std::string_view project_name);
 
 }  // namespace stack::compose

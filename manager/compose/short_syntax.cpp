@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -63,10 +64,11 @@ std::vector<std::string_view> mount_parts(std::string_view text) {
     return parts;
 }
 
-void apply_mount_options(VolumeMount& mount, std::string_view options) {
+void apply_mount_options(ShortMount& mount, std::string_view options) {
     for (const std::string& option : split(options, ',')) {
         if (option == "ro") mount.read_only = true;
         if (option == "nocopy") mount.nocopy = true;
+        if (option == "z" || option == "Z") mount.selinux = option;
         if (is_propagation(option)) mount.propagation = option;
     }
 }
@@ -148,7 +150,7 @@ Parsed<std::string> parse_exposed_port(std::string_view text) {
     return has_protocol ? fmt::format("{}/{}", range->text(), *protocol) : range->text();
 }
 
-Parsed<VolumeMount> parse_mount(std::string_view text) {
+Parsed<ShortMount> parse_mount(std::string_view text) {
     const auto problem = [text](std::string_view why) {
         return SyntaxProblem{fmt::format("invalid volume \"{}\": {}", text, why),
                              "write TARGET, SOURCE:TARGET or SOURCE:TARGET:ro"};
@@ -158,7 +160,7 @@ Parsed<VolumeMount> parse_mount(std::string_view text) {
     if (parts.size() > 3) return problem("too many colons");
     for (const std::string_view part : parts)
         if (part.empty()) return problem("a part of it is empty");
-    VolumeMount mount;
+    ShortMount mount;
     if (parts.size() == 1) {
         mount.target = clean_path(parts[0]);
         return mount;
@@ -166,14 +168,14 @@ Parsed<VolumeMount> parse_mount(std::string_view text) {
     mount.source = parts[0];
     mount.target = clean_path(parts[1]);
     const char first = mount.source[0];
-    if (first == '.' || first == '/' || first == '~') mount.type = VolumeMount::Type::bind;
+    mount.is_bind = first == '.' || first == '/' || first == '~';
     if (parts.size() == 3) apply_mount_options(mount, parts[2]);
     return mount;
 }
 
 std::string short_mount_target(std::string_view text) {
-    const Parsed<VolumeMount> parsed = parse_mount(text);
-    const auto* mount = std::get_if<VolumeMount>(&parsed);
+    const Parsed<ShortMount> parsed = parse_mount(text);
+    const auto* mount = std::get_if<ShortMount>(&parsed);
     return mount ? mount->target : std::string{};
 }
 
@@ -210,6 +212,17 @@ Parsed<VolumeMount> parse_tmpfs(std::string_view text) {
         }
     }
     return mount;
+}
+
+Parsed<ShortDevice> parse_device(std::string_view text) {
+    const std::vector<std::string> parts = split(text, ':');
+    const bool blank =
+        std::any_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty(); });
+    if (blank || parts.size() > 3)
+        return SyntaxProblem{fmt::format("invalid device \"{}\": {}", text,
+                                         blank ? "a part of it is empty" : "too many colons"),
+                             "write HOST, HOST:CONTAINER or HOST:CONTAINER:rwm"};
+    return ShortDevice{parts[0], parts.size() > 1 ? parts[1] : parts[0], parts.size() > 2 ? parts[2] : "rwm"};
 }
 
 Parsed<std::vector<std::pair<std::string, std::string>>> parse_extra_host(std::string_view text) {

@@ -29,12 +29,25 @@ Parsed<std::string> parse_exposed_port(std::string_view text);
 std::optional<std::uint16_t> parse_port_number(std::string_view text);
 bool is_ip_address(std::string_view text);
 
-/// `[SOURCE:]TARGET[:OPTIONS]`. A bind source is left as written (relative, `~`).
-Parsed<VolumeMount> parse_mount(std::string_view text);
+/// A mount in its short form. A bind source is left as written (relative, `~`).
+struct ShortMount {
+    bool is_bind = false;  ///< else a volume; without source an anonymous one
+    std::string source, target;
+    bool read_only = false, nocopy = false;
+    std::string propagation, selinux;  ///< empty: not said
+};
+/// `[SOURCE:]TARGET[:OPTIONS]`.
+Parsed<ShortMount> parse_mount(std::string_view text);
 /// Only the target; empty when the text is malformed. For merging.
 std::string short_mount_target(std::string_view text);
 /// `/path[:option,option]`.
 Parsed<VolumeMount> parse_tmpfs(std::string_view text);
+
+/// A device in its short form: `HOST[:CONTAINER[:PERMISSIONS]]`, or a CDI name.
+struct ShortDevice {
+    std::string source, target, permissions;
+};
+Parsed<ShortDevice> parse_device(std::string_view text);
 
 /// `HOST=IP[,IP]`, `HOST:IP`, brackets around IPv6 allowed; IP may be host-gateway.
 Parsed<std::vector<std::pair<std::string, std::string>>> parse_extra_host(std::string_view text);

@@ -75,6 +75,24 @@ void Tree::append(Node& parent, Entry entry) {
     new (&parent.entries[parent.count++]) Entry{entry};
 }
 
+void Tree::set(Node& map, std::string_view key, Node* value) {
+    for (Entry& entry : map.items())
+        if (entry.key->text == key) {
+            entry.value = value;
+            return;
+        }
+    append(map, {make_scalar_at(key, *value), value});
+}
+
+void Tree::remove(Node& map, std::string_view key) {
+    for (std::uint32_t i = 0; i < map.count; ++i)
+        if (map.entries[i].key->text == key) {
+            std::copy(map.entries + i + 1, map.entries + map.count, map.entries + i);
+            --map.count;
+            return;
+        }
+}
+
 std::string_view Tree::store(std::string_view text) {
     if (text.empty()) return {};
     auto* bytes = static_cast<char*>(arena_.allocate(text.size(), 1));

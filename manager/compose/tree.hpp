@@ -31,6 +31,7 @@ struct Node {
     NodeTag tag = NodeTag::none;
     bool is_string = false;  ///< quoted, block, or filled by interpolation: never a number or bool by itself
     bool broken = false;     ///< what is wrong with it has been reported; later phases pass it over
+    bool open = false;       ///< holds a variable that is to stay: text, whatever the key takes
     std::uint32_t file = 0;  ///< index in Tree::files
     std::uint32_t offset = 0;    ///< byte in the file
     std::uint32_t count = 0;     ///< entries
@@ -42,6 +43,8 @@ struct Node {
 
     [[nodiscard]] std::span<Entry> items() { return {entries, count}; }
     [[nodiscard]] std::span<const Entry> items() const { return {entries, count}; }
+    /// Says nothing that could be checked or read.
+    [[nodiscard]] bool is_opaque() const { return broken || open; }
     [[nodiscard]] bool is_null() const { return kind == NodeKind::null; }
     [[nodiscard]] bool is_scalar() const { return kind == NodeKind::scalar; }
     [[nodiscard]] bool is_sequence() const { return kind == NodeKind::sequence; }
@@ -79,6 +82,10 @@ class Tree {
     /// Deep copy. nullptr when it would go beyond `budget` nodes; the budget is reduced by what was copied.
     Node* copy(const Node& node, std::uint64_t& budget);
     void append(Node& parent, Entry entry);
+    /// Gives a mapping's member this value; a member that is not there yet is added, its key at the value's place.
+    void set(Node& map, std::string_view key, Node* value);
+    /// Takes a mapping's member out, if it is there.
+    static void remove(Node& map, std::string_view key);
     /// Keeps the text for the life of the tree.
     std::string_view store(std::string_view text);
 

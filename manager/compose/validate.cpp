@@ -124,9 +124,7 @@ class Validator {
     void check_known(const Node& key, Node& value, const KeyNode& keys) {
         if (value.tag == NodeTag::reset) return;
         const KeyRow& row = *keys.row;
-        if (row.state == KeyState::later) {
-            complain(value, key, "not-supported", fmt::format("{} is not supported yet", path_text()));
-        } else if (row.state == KeyState::refused) {
+        if (row.state == KeyState::refused) {
             complain(value, key, "not-supported",
                      fmt::format("{} is not supported: {}", path_text(), row.remark));
         } else if (row.path == "version") {
@@ -158,7 +156,7 @@ class Validator {
 
     // ---- values --------------------------------------------------------------------------------------------------
 
-    static bool skip(const Node& node) { return node.broken || node.tag == NodeTag::reset; }
+    static bool skip(const Node& node) { return node.is_opaque() || node.tag == NodeTag::reset; }
 
     void check_value(Node& node, const KeyNode& keys) {
         if (skip(node)) return;
@@ -188,48 +186,71 @@ class Validator {
                 return expect(node, is_octal_value(node), "an octal number such as 0440");
             case Shape::boolean_or_string:
                 return expect(node, node.is_scalar(), "true, false or a string");
-            case Shape::boolean_or_map:
-                if (node.is_mapping()) return check_members(node, keys);
-                return expect_boolean(node);
+            default:
+                return check_collection(node, keys);
+        }
+    }
+
+    void check_collection(Node& node, const KeyNode& keys) {
+        switch (keys.row->shape) {
             case Shape::strings:
                 return expect_list_of_text(node);
             case Shape::texts:
+            case Shape::exposed:
                 return expect_items(node, "a list", is_text_or_number, "a string or a number");
             case Shape::string_or_strings:
-                if (node.is_sequence()) return expect_list_of_text(node);
-                return expect(node, is_text(node), "a string or a list of strings");
             case Shape::command:
+            case Shape::test:
+            case Shape::tmpfs:
                 if (node.is_sequence()) return expect_list_of_text(node);
                 return expect(node, is_text(node), "a string or a list of strings");
             case Shape::pairs:
+            case Shape::variables:
                 return expect_pairs(node);
             case Shape::text_map:
                 return expect_text_map(node);
             case Shape::hosts:
                 return expect_hosts(node);
+            case Shape::ulimits:
+                return expect_ulimits(node, keys);
+            default:
+                return check_maps(node, keys);
+        }
+    }
+
+    // Values with keys of the table in them.
+    void check_maps(Node& node, const KeyNode& keys) {
+        switch (keys.row->shape) {
             case Shape::map:
                 if (expect_kind(node, NodeKind::mapping, "a map")) check_members(node, keys);
                 return;
-            case Shape::maps:
-                return check_items(node, keys, false, false, "a list of maps");
+            case Shape::external:
+                return node.is_mapping() ? check_members(node, keys) : expect_boolean(node);
+            case Shape::string_or_map:
+            case Shape::build:
+                if (node.is_mapping()) return check_members(node, keys);
+                return expect(node, is_text(node), "a string or a map");
             case Shape::named:
                 if (expect_kind(node, NodeKind::mapping, "a map")) check_named(node, keys);
                 return;
-            case Shape::string_or_map:
-                if (node.is_mapping()) return check_members(node, keys);
-                return expect(node, is_text(node), "a string or a map");
-            case Shape::string_or_maps:
-                if (is_text(node)) return;
-                return check_items(node, keys, true, false, "a string or a list");
-            case Shape::strings_or_maps:
-                return check_items(node, keys, true, false, "a list");
-            case Shape::ports:
-                return check_items(node, keys, true, true, "a list");
-            case Shape::strings_or_named:
+            case Shape::names:
+            case Shape::dependencies:
                 if (node.is_mapping()) return check_named(node, keys);
                 return expect_items(node, "a list or a map", is_text, "a string");
-            case Shape::ulimits:
-                return expect_ulimits(node, keys);
+            case Shape::env_files:
+                if (is_text(node)) return;
+                return check_items(node, keys, true, false, "a string or a list");
+            case Shape::gpus:
+                if (node.is_scalar())
+                    return expect(node, node.text == "all", "the word all, or a list of maps");
+                return check_items(node, keys, false, false, "a list of maps");
+            case Shape::maps:
+            case Shape::requests:
+                return check_items(node, keys, false, false, "a list of maps");
+            case Shape::ports:
+                return check_items(node, keys, true, true, "a list");
+            default:
+                return check_items(node, keys, true, false, "a list");
         }
     }
 
@@ -250,13 +271,20 @@ class Validator {
                 return "a number";
             case Shape::strings:
             case Shape::texts:
+            case Shape::exposed:
             case Shape::maps:
+            case Shape::requests:
             case Shape::strings_or_maps:
             case Shape::ports:
+            case Shape::mounts:
+            case Shape::devices:
+            case Shape::grants:
                 return "a list";
             case Shape::pairs:
+            case Shape::variables:
             case Shape::hosts:
-            case Shape::strings_or_named:
+            case Shape::names:
+            case Shape::dependencies:
                 return "a map or a list";
             case Shape::map:
             case Shape::named:
@@ -264,10 +292,13 @@ class Validator {
             case Shape::ulimits:
                 return "a map";
             case Shape::string_or_strings:
-            case Shape::string_or_maps:
+            case Shape::env_files:
             case Shape::command:
+            case Shape::test:
+            case Shape::tmpfs:
                 return "a string or a list";
             case Shape::string_or_map:
+            case Shape::build:
                 return "a string or a map";
             default:
                 return "a string";

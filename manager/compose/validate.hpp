@@ -1,6 +1,6 @@
-// Checks a document against the table of keys: are all keys legal here, is each value of a shape that the key takes,
-// is the key supported. What values mean together (undefined networks, cycles) is consistency.hpp; what a short form
-// says is decode.hpp.
+// Checks a document against the table of keys: are all keys legal here, is each value of a shape that the key takes, is
+// the key one that is refused. What a short form says is canonical.hpp, whether a value makes sense value_checks.hpp,
+// what values mean together consistency.hpp.
 #pragma once
 
 #include "manager/compose/reporter.hpp"

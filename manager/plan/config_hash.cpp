@@ -1,29 +1,17 @@
 #include "manager/plan/config_hash.hpp"
 
 #include "manager/compose/model_json.hpp"
-#include "runtime/base/error.hpp"
+#include "manager/compose/service_hash.hpp"
 #include "runtime/base/text.hpp"
 
-#include <array>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
 namespace stack::plan {
 
 namespace {
-
-std::string sha256_hex(const std::string& bytes) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-        throw Error{ErrorKind::internal, "SHA-256 is not available"};
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
-}
 
 // What of a service shapes its containers: the rest is blanked, so that the hash can't depend on it.
 compose::Service relevant_part(compose::Service service) {
@@ -115,14 +103,14 @@ void compare_surroundings(Difference& difference, const compose::Service& a, con
 }  // namespace
 
 std::string service_hash(const compose::Service& service) {
-    return sha256_hex(compose::to_json(relevant_part(service))
-                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return compose::sha256_hex(compose::to_json(relevant_part(service))
+                                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::string network_hash(const compose::Network& network) {
     compose::Network relevant = network;
     relevant.position = {};
-    return sha256_hex(
+    return compose::sha256_hex(
         compose::to_json(relevant).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

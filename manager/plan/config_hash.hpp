@@ -9,7 +9,8 @@
 
 namespace stack::plan {
 
-/// SHA-256, 64 hex digits, over the service's canonical JSON (sorted members, no white space).
+/// SHA-256, 64 hex digits, over the service's model as JSON (sorted members, no white space). Keys that the model has
+/// no field for are in it by Service::config_hash.
 std::string service_hash(const compose::Service& service);
 std::string network_hash(const compose::Network& network);
 

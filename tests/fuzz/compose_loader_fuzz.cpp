@@ -24,11 +24,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     if (!first.project) return 0;
     if (!(project_from_json(to_json(*first.project)) == *first.project)) std::abort();
 
-    const ConfigOutputOptions all{true, true};
-    const std::string printed = config_yaml(*first.project, all);
+    ConfigOutputOptions all;
+    all.all_resources = true;
+    const std::string printed = config_yaml(*first.document->root, all);
     request.stdin_text = printed;
     const LoadResult second = load(request);
-    if (!second.project || config_yaml(*second.project, all) != printed) {
+    if (!second.project || config_yaml(*second.document->root, all) != printed) {
         std::fprintf(stderr, "%s%s", printed.c_str(),
                      render(second.diagnostics, second.sources, false).c_str());
         std::abort();

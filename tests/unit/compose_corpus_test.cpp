@@ -72,7 +72,8 @@ class ComposeCorpus : public ::testing::TestWithParam<std::string> {
 TEST_P(ComposeCorpus, LoadsToTheExpectedModel) {
     const LoadResult result = load_corpus();
     ASSERT_TRUE(result.project);
-    const std::string text = render(result.diagnostics, result.sources, false) + config_yaml(*result.project);
+    const std::string text =
+        render(result.diagnostics, result.sources, false) + config_yaml(*result.document->root);
     const std::string directory = kCorpus + "/" + GetParam();
     EXPECT_TRUE(
         stack::test::matches_golden("compose/corpus/" + GetParam() + "/expected.yaml",
@@ -85,10 +86,10 @@ TEST_P(ComposeCorpus, CanonicalOutputLoadsToItself) {
     for (const bool as_json : {false, true}) {
         LoadRequest again = request_for(GetParam());
         again.files = {"-"};
-        again.stdin_text = as_json ? config_json(*first.project) : config_yaml(*first.project);
+        again.stdin_text = as_json ? config_json(*first.document->root) : config_yaml(*first.document->root);
         const LoadResult second = load(again);
         ASSERT_TRUE(second.project) << render(second.diagnostics, second.sources, false);
-        EXPECT_EQ(config_yaml(*second.project), config_yaml(*first.project));
+        EXPECT_EQ(config_yaml(*second.document->root), config_yaml(*first.document->root));
         // Unused resources and disabled services are not printed, so they can't come back.
         Project expected = without_places(*first.project), actual = without_places(*second.project);
         for (const auto& [key, service] : expected.services)

@@ -70,8 +70,14 @@ std::string output_of(const ConfigCommand& command, const compose::LoadResult& l
     }
     compose::ConfigOutputOptions options;
     options.all_resources = command.all_resources;
-    return command.format == "json" ? compose::config_json(project, options)
-                                    : compose::config_yaml(project, options);
+    options.double_dollars = command.interpolate;
+    if (!command.services.empty()) {
+        const std::vector<std::string> kept = keys(project.services);
+        options.services.emplace(kept.begin(), kept.end());
+    }
+    const compose::Node& root = *loaded.document->root;
+    return command.format == "json" ? compose::config_json(root, options)
+                                    : compose::config_yaml(root, options);
 }
 
 /// Only the named services and what they need.
@@ -96,8 +102,11 @@ void keep_services(compose::Project& project, const std::vector<std::string>& na
 int run_config(const Context& context, const ConfigCommand& command) {
     compose::LoadRequest request = load_request(context);
     request.selected_services = {command.services.begin(), command.services.end()};
+    request.purpose = compose::LoadPurpose::inspect;
     request.interpolate = command.interpolate;
-    request.resolve_env_files = command.resolve_env_files;
+    request.resolve_paths = command.resolve_paths;
+    request.normalize = command.normalize;
+    request.resolve_environment = command.resolve_environment;
     request.check_consistency = command.check_consistency;
     compose::LoadResult loaded = load_project(context, request);
     if (!command.services.empty()) keep_services(*loaded.project, command.services);
