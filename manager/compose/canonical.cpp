@@ -180,11 +180,15 @@ class Canonicalizer {
         return context_.list_of(*request);
     }
 
-    // A request that names no devices asks for all.
+    // A request that names no devices asks for all. A count is a number, or the word.
     Node* requests(Node& list) {
-        for (Entry& entry : list.items())
-            if (entry.value->is_mapping() && !entry.value->find("device_ids"))
+        for (Entry& entry : list.items()) {
+            if (!entry.value->is_mapping()) continue;
+            if (!entry.value->find("device_ids"))
                 context_.set_default(*entry.value, "count", context_.text("all", *entry.value));
+            Node* count = usable_member(*entry.value, "count");
+            if (integer_value(count)) spell_scalar(context_, *count, Shape::integer);
+        }
         return &list;
     }
 

@@ -3,7 +3,7 @@
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/scalar.hpp"
 
-#include <set>
+#include <map>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -63,8 +63,16 @@ class PortList {
         if (!ports) return;
         for (const Port& port : *ports) {
             const std::string address = port.host_ip.empty() ? "0.0.0.0" : port.host_ip;
-            if (seen_.emplace(address, port.published, port.target, port.protocol).second)
-                context_.tree.append(*list_, {nullptr, map_of(port, item, long_form)});
+            Node* map = map_of(port, item, long_form);
+            const auto [place, is_new] =
+                places_.try_emplace({address, port.published, port.target, port.protocol}, list_->count);
+            if (is_new) {
+                context_.tree.append(*list_, {nullptr, map});
+                continue;
+            }
+            Node*& earlier = list_->entries[place->second].value;
+            if (!map->replaced) map->replaced = earlier;
+            earlier = map;
         }
     }
 
@@ -93,7 +101,8 @@ class PortList {
 
     const CanonicalContext& context_;
     Node* list_;
-    std::set<std::tuple<std::string, std::string, std::uint16_t, std::string>> seen_;
+    // Where each port stands in the list: a later one takes the place of an equal one.
+    std::map<std::tuple<std::string, std::string, std::uint16_t, std::string>, std::uint32_t> places_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "manager/compose/used_resources.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -40,7 +41,10 @@ class SupportCheck {
         place_ = fmt::format("{}.{}", kind, name.text);
         auto visit = [this](const Entry& entry, const KeyNode& keys) { return check_key(entry, *keys.row); };
         walk_keys(member, *key_tree().members.at(kind)->named, visit);
-        if (kind == "services") warn_of_log_options(member);
+        if (kind == "services") {
+            warn_of_values(member);
+            warn_of_log_options(member);
+        }
         if (is_run_ && kind == "services") check_service_values(member);
         if (is_run_ && kind == "networks") {
             expect_driver(member, "network", "bridge");
@@ -92,14 +96,30 @@ class SupportCheck {
                     not_supported(*type, "volumes of type \"image\" are not supported yet");
         if (const Node* logging = usable_member(service, "logging"))
             if (const Node* driver = usable_member(*logging, "driver"))
-                if (driver->text != "json-file" && driver->text != "local")
+                if (driver->text == "none" || driver->text == "journald" || driver->text == "syslog")
                     not_supported(*driver,
                                   fmt::format("the log driver \"{}\" is not supported yet", driver->text),
                                   "json-file and local are");
+    }
+
+    // Values that the runtime replaces by one that it has.
+    void warn_of_values(const Node& service) {
+        static const std::set<std::string_view> kLogDrivers = {"json-file", "local", "none", "journald",
+                                                               "syslog"};
+        if (const Node* logging = usable_member(service, "logging"))
+            if (const Node* driver = usable_member(*logging, "driver");
+                driver && !kLogDrivers.contains(driver->text))
+                reporter_.warning(
+                    "ignored-value",
+                    fmt::format("there is no log driver \"{}\"; the output goes to the built-in log files",
+                                driver->text),
+                    *driver);
         if (const Node* deploy = usable_member(service, "deploy"))
-            if (const Node* mode = usable_member(*deploy, "mode"))
-                if (mode->text.ends_with("-job"))
-                    not_supported(*mode, fmt::format("deploy.mode \"{}\" is not supported yet", mode->text));
+            if (const Node* mode = usable_member(*deploy, "mode"); mode && mode->text.ends_with("-job"))
+                reporter_.warning("ignored-value",
+                                  fmt::format("deploy.mode \"{}\" is run as \"{}\"", mode->text,
+                                              mode->text.substr(0, mode->text.size() - 4)),
+                                  *mode);
     }
 
     void warn_of_log_options(const Node& service) {

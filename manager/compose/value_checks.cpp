@@ -4,6 +4,7 @@
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/short_syntax.hpp"
 #include "manager/compose/value_forms.hpp"
+#include "runtime/base/text.hpp"
 
 #include <limits>
 
@@ -152,6 +153,7 @@ const std::vector<RequiredRule>& required_rules() {
         {"services.*.pre_stop", {"command"}},
         {"services.*.provider", {"type"}},
         {"services.*.develop.watch", {"path", "action"}},
+        {"services.*.develop.watch[].exec", {"command"}},
         {"services.*.deploy.resources.reservations.devices", {"capabilities"}},
         {"services.*.blkio_config.weight_device", {"path", "weight"}},
         {"services.*.blkio_config.device_read_bps", {"path", "rate"}},
@@ -183,6 +185,7 @@ const std::unordered_map<std::string_view, RowRules>& rules_by_path() {
         std::unordered_map<std::string_view, ValueCheck> checks;
         add_service_checks(checks);
         add_file_checks(checks);
+        add_network_checks(checks);
         for (const auto& [path, check] : checks) rules[path].check = check;
         return rules;
     }();
@@ -280,7 +283,7 @@ class ValueChecker {
     void require(Node& map, const RequiredRule& rule, const Node& place) {
         for (const std::string_view name : rule.members) {
             const Node* member = map.find(name);
-            const bool empty = !member || (member->is_scalar() && member->text.empty());
+            const bool empty = !member || (member->is_scalar() && trim(member->text).empty());
             if (!empty || map.broken) continue;
             map.broken = true;
             reporter_.error("value", fmt::format("the {} is missing", name), place);

@@ -16,8 +16,9 @@ void check_values(const Tree& tree, Node& root, Reporter& reporter);
 
 /// A check of one key's value that is more than a word, a number or the look of a text.
 using ValueCheck = void (*)(NodeReporter& reporter, Node& value);
-/// By path in the table of keys (value_checks_service.cpp, value_checks_files.cpp).
+/// By path in the table of keys (value_checks_service.cpp, value_checks_files.cpp, value_checks_network.cpp).
 void add_service_checks(std::unordered_map<std::string_view, ValueCheck>& checks);
 void add_file_checks(std::unordered_map<std::string_view, ValueCheck>& checks);
+void add_network_checks(std::unordered_map<std::string_view, ValueCheck>& checks);
 
 }  // namespace stack::compose
