@@ -90,7 +90,7 @@ const KeyNode& key_tree() {
     return kTree.root();
 }
 
-std::string key_table_markdown() {
+std::string key_table_markdown(const std::function<std::string(std::string_view)>& shown_by) {
     std::string out =
         "# Compose keys\n\n"
         "What `stack` does with each key of the Compose format. Every key is read, checked and shown by "
@@ -100,8 +100,10 @@ std::string key_table_markdown() {
         "with an error that names its place. A *refused* key is an error for every command. Where there is "
         "*nothing to do*\n"
         "the key means nothing on one Linux host. `*` stands for a name of yours, `[]` for an item of a "
-        "list. This page is\n"
-        "generated from `manager/compose/key_table.cpp`.\n";
+        "list. *Shown by*\n"
+        "counts the tests of a key, in a file below `tests/golden/compose/rows`. This page is generated "
+        "from\n"
+        "`manager/compose/key_table.cpp`.\n";
     std::map<KeyState, int> count;
     for (const KeyRow& row : key_table()) ++count[row.state];
     out += fmt::format(
@@ -116,11 +118,12 @@ std::string key_table_markdown() {
         if (!tables.contains(chapter)) chapters.push_back(chapter);
         std::string_view path = row.path;
         if (path.starts_with("services.*.")) path.remove_prefix(11);
-        tables[chapter] += fmt::format("| `{}` | {} | {} |\n", path, state_word(row.state), row.remark);
+        tables[chapter] += fmt::format("| `{}` | {} | {} | {} |\n", path, state_word(row.state), row.remark,
+                                       shown_by(row.path));
     }
     for (const std::string& chapter : chapters)
-        out +=
-            fmt::format("\n## {}\n\n| Key | State | Remark |\n|---|---|---|\n{}", chapter, tables[chapter]);
+        out += fmt::format("\n## {}\n\n| Key | State | Remark | Shown by |\n|---|---|---|---|\n{}", chapter,
+                           tables[chapter]);
     return out;
 }
 

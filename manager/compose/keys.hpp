@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -108,7 +109,8 @@ struct KeyNode {
 };
 const KeyNode& key_tree();
 
-/// docs/compose.md: every key with its state. Generated, and checked by a test.
-std::string key_table_markdown();
+/// docs/compose.md: every key with its state, and what `shown_by` says of the row with that path. Generated, and checked
+/// by a test.
+std::string key_table_markdown(const std::function<std::string(std::string_view)>& shown_by);
 
 }  // namespace stack::compose
