@@ -326,6 +326,18 @@ Finish define_config(CLI::App& app, GlobalOptions&) {
     show("--networks", Show::networks, "Names of the networks");
     show("--images", Show::images, "Names of the images");
     show("--profiles", Show::profiles, "Names of all profiles");
+    show("--models", Show::models, "Names of the models");
+    show("--environment", Show::environment, "Variables that ${…} sees");
+    show("--variables", Show::variables, "Variables that the files ask for, with their defaults");
+    app.add_option_function<std::string>(
+           "--explain",
+           [c = c.get()](const std::string& value) {
+               c->show = Show::explanation;
+               c->explain = value;
+           },
+           "Where a value comes from, such as services.web.image; everything below it too")
+        ->type_name("PATH");
+    flag(app, "--sources", c->sources, "Say behind each value which place it comes from");
     app.add_option_function<std::string>(
            "--hash",
            [c = c.get()](const std::string& value) {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <nlohmann/json.hpp>
+
 namespace stack::cli {
 
 namespace {
@@ -16,6 +18,13 @@ void print_diagnostics(const Context& context, const compose::LoadResult& result
     if (result.diagnostics.empty()) return;
     const std::string text = compose::render(result.diagnostics, result.sources, context.err.colour);
     write_all(context.err.fd, text, "stderr");
+}
+
+void print_json(const Context& context, const compose::LoadResult& result) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const compose::Diagnostic& diagnostic : result.diagnostics) list.push_back(to_json(diagnostic));
+    const auto replace = nlohmann::json::error_handler_t::replace;
+    write_all(context.err.fd, list.dump(2, ' ', false, replace) + "\n", "stderr");
 }
 
 /// No file was named and none found: the loader complains about no place in particular.
@@ -47,9 +56,13 @@ compose::LoadRequest load_request(const Context& context) {
     return request;
 }
 
-compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request) {
+compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request,
+                                 DiagnosticFormat format) {
     compose::LoadResult result = compose::load(request);
-    print_diagnostics(context, result);
+    if (format == DiagnosticFormat::json)
+        print_json(context, result);
+    else
+        print_diagnostics(context, result);
     if (!result.project) throw AlreadyReported{};
     return result;
 }

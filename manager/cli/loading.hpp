@@ -20,8 +20,14 @@ struct AlreadyReported {
 /// What the loader is asked for; commands adjust it before `load_project`.
 compose::LoadRequest load_request(const Context& context);
 
+enum class DiagnosticFormat {
+    text,  ///< for people
+    json,  ///< one array with every diagnostic, empty when there is none
+};
+
 /// Prints warnings and errors on stderr. Throws AlreadyReported when there is no project.
-compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request);
+compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request,
+                                 DiagnosticFormat format = DiagnosticFormat::text);
 
 struct NamedProject {
     std::string name;

@@ -87,10 +87,24 @@ struct ExecCommand {
 };
 
 struct ConfigCommand {
-    enum class Show { model, services, volumes, networks, images, profiles, hash } show = Show::model;
+    enum class Show {
+        model,
+        services,
+        volumes,
+        networks,
+        images,
+        profiles,
+        models,
+        hash,
+        environment,
+        variables,
+        explanation
+    } show = Show::model;
     std::vector<std::string> services;
     std::string format = "yaml";  ///< yaml, json
     std::string hash;             ///< service or `*`
+    std::string explain;          ///< path of a value
+    bool sources = false;         ///< say behind each value where it comes from
     bool quiet = false, all_resources = false;
     // Phases of the load that may be left out.
     bool interpolate = true, normalize = true, resolve_paths = true, resolve_environment = true,

@@ -10,6 +10,7 @@
 #include "manager/compose/validate.hpp"
 #include "runtime/base/error.hpp"
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -45,8 +46,10 @@ class Assembler {
         // The usual case needs one check instead of two.
         const bool alone = complete_ && documents.size() == 1 && !documents[0]->find("include") &&
                            !uses_extends(*documents[0]);
-        Node* root = alone ? prepared(*documents[0], discovery_.variables)
-                           : merged(documents, {discovery_.variables, nullptr, nullptr, 0});
+        const auto variables = std::make_shared<const VariableScope>(
+            VariableScope{discovery_.variables, discovery_.variable_places});
+        Node* root =
+            alone ? prepared(*documents[0], variables) : merged(documents, {variables, nullptr, nullptr, 0});
         strip_merge_tags(*root);
         if (complete_) validate(tree_, *root, ValidateStage::merged, reporter_);
         return Assembly{root, name, complete_};
@@ -55,7 +58,7 @@ class Assembler {
   private:
     /// The files of one model, which have their variables in common: those of the command line, or of an `include`.
     struct Model {
-        const Variables& variables;
+        std::shared_ptr<const VariableScope> variables;
         const Node* place;   ///< what includes it; nullptr: the command line
         const Model* outer;  ///< the one that includes it
         int depth;
@@ -125,9 +128,10 @@ class Assembler {
         return root;
     }
 
-    Node* prepared(Node& document, const Variables& variables) {
+    Node* prepared(Node& document, const std::shared_ptr<const VariableScope>& variables) {
+        tree_.set_variables(document.file, variables);
         if (request_.interpolate)
-            interpolate_tree(tree_, document, lookup_in(variables), warned_, reporter_);
+            interpolate_tree(tree_, document, lookup_in(variables->values), warned_, reporter_);
         else
             leave_variables(document);
         return &document;
@@ -152,17 +156,18 @@ class Assembler {
     // nullptr after an error.
     Node* included_model(const IncludeEntry& entry, const Model& outer) {
         if (!may_include(entry, outer)) return nullptr;
-        const std::optional<Variables> variables =
-            include_variables(tree_, entry, outer.variables, reader_, reporter_);
-        if (!variables) return nullptr;
+        std::optional<VariableScope> read =
+            include_variables(tree_, entry, *outer.variables, reader_, reporter_);
+        if (!read) return nullptr;
+        const auto variables = std::make_shared<const VariableScope>(std::move(*read));
         std::vector<Node*> documents;
         for (const IncludedFile& file : entry.files)
             add(documents,
                 documents_.read_used(file.path, entry.directory, {FileUse::Kind::included, file.place}));
         if (documents.empty()) return nullptr;
-        Node* root = merged(documents, {*variables, entry.files[0].place, &outer, outer.depth + 1});
+        Node* root = merged(documents, {variables, entry.files[0].place, &outer, outer.depth + 1});
         strip_merge_tags(*root);
-        fill_environment(tree_, *root, *variables);
+        fill_environment(tree_, *root, variables->values);
         return root;
     }
 
@@ -194,7 +199,8 @@ class Assembler {
     // ---- extends -------------------------------------------------------------------------------------------------
 
     // What it includes does not count for those who extend its services.
-    Node* base_file(const std::string& path, const Node& place, const Variables& variables) {
+    Node* base_file(const std::string& path, const Node& place,
+                    const std::shared_ptr<const VariableScope>& variables) {
         Node* root = nullptr;
         for (Node* document :
              documents_.read_used(path, directory_of(path), {FileUse::Kind::extended, &place})) {

@@ -137,7 +137,7 @@ std::string quoted_yaml(std::string_view text) {
 
 class YamlWriter {
   public:
-    explicit YamlWriter(bool double_dollars) : double_dollars_{double_dollars} {}
+    explicit YamlWriter(const ConfigOutputOptions& options) : options_{options} {}
 
     std::string out;
 
@@ -172,14 +172,23 @@ class YamlWriter {
                 write(*item.value, indent + 2, true);
             }
         } else {
-            out += ' ' + (node.is_mapping() ? "{}" : node.is_sequence() ? "[]" : scalar(node)) + '\n';
+            out += ' ' + (node.is_mapping() ? "{}" : node.is_sequence() ? "[]" : scalar(node));
+            if (options_.comment) write_comment(node);
+            out += '\n';
         }
+    }
+
+    void write_comment(const Node& node) {
+        constexpr std::size_t kColumn = 60;
+        const std::size_t width = out.size() - (out.rfind('\n') + 1);
+        out.append(width + 2 < kColumn ? kColumn - width : 2, ' ');
+        out += "# " + options_.comment(node);
     }
 
     [[nodiscard]] std::string scalar(const Node& node) const {
         if (node.is_null() || scalar_type(node) == ScalarType::null) return "null";
         if (scalar_type(node) != ScalarType::string) return yaml_number(node);
-        const std::string text = with_dollars(node.text, double_dollars_);
+        const std::string text = with_dollars(node.text, options_.double_dollars);
         return is_plain_yaml(text) ? text : quoted_yaml(text);
     }
 
@@ -191,7 +200,7 @@ class YamlWriter {
         return scalar_text(node);
     }
 
-    bool double_dollars_;
+    const ConfigOutputOptions& options_;
 };
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
@@ -265,7 +274,7 @@ class JsonWriter {
 }  // namespace
 
 std::string config_yaml(const Node& root, const ConfigOutputOptions& options) {
-    YamlWriter writer{options.double_dollars};
+    YamlWriter writer{options};
     writer.write_members(PrintedDocument{root, options}.top(), 0, false, false);
     return std::move(writer.out);
 }

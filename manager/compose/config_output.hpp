@@ -5,6 +5,7 @@
 
 #include "manager/compose/tree.hpp"
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,8 @@ struct ConfigOutputOptions {
     bool all_resources = false;  ///< also networks, volumes, secrets and configs that no service uses
     bool double_dollars = true;  ///< false for a document that was loaded without interpolation
     std::optional<std::set<std::string>> services;  ///< these only, with the resources that they use
+    /// YAML: what to say in a comment behind a single value; absent: nothing.
+    std::function<std::string(const Node& value)> comment;
 };
 
 /// `root`: Document::root of a load. Both end in a newline.

@@ -63,26 +63,6 @@ std::size_t characters(std::string_view text) {
         std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
 }
 
-// Text that is safe on a terminal: control characters and bytes that are no UTF-8 become '?', a tab one space (so
-// that the caret stays below its column).
-std::string printable(std::string_view text) {
-    std::string result;
-    while (!text.empty()) {
-        const auto byte = static_cast<unsigned char>(text[0]);
-        const std::size_t length = utf8_sequence(text);
-        const bool control =
-            byte < 0x20 || byte == 0x7f || (byte == 0xc2 && length == 2 && (text[1] & 0x60) == 0);
-        if (byte == '\t')
-            result += ' ';
-        else if (length == 0 || control)
-            result += '?';
-        else
-            result += text.substr(0, length);
-        text.remove_prefix(std::max<std::size_t>(length, 1));
-    }
-    return result;
-}
-
 void append_excerpt(std::string& out, const Position& position, const SourceCache& sources,
                     std::string_view mark, const Style& s) {
     const auto line = sources.line(position.file, position.line);
@@ -112,6 +92,24 @@ bool names_service(const Diagnostic& d) {
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const auto byte = static_cast<unsigned char>(text[0]);
+        const std::size_t length = utf8_sequence(text);
+        const bool control =
+            byte < 0x20 || byte == 0x7f || (byte == 0xc2 && length == 2 && (text[1] & 0x60) == 0);
+        if (byte == '\t')
+            result += ' ';
+        else if (length == 0 || control)
+            result += '?';
+        else
+            result += text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return result;
+}
 
 void SourceCache::add(const std::string& file, std::shared_ptr<const std::string> text) {
     Source& source = sources_[file];

@@ -64,6 +64,9 @@ class SourceCache {
     std::map<std::string, Source> sources_;
 };
 
+/// Text that is safe on a terminal: control characters and what is no UTF-8 become '?', a tab one space.
+std::string printable(std::string_view text);
+
 /// The block shown above, ending in a newline. `colour`: ANSI escapes for a terminal.
 std::string render(const Diagnostic& diagnostic, const SourceCache& sources, bool colour);
 /// All of them, and after several errors a line with their number.

@@ -84,7 +84,7 @@ class Discoverer {
 
     // Later files beat earlier ones, and what is known already beats them all.
     bool read_variables_of(const std::vector<std::string>& paths, bool required) {
-        Variables from_files;
+        VariableScope from_files;
         for (const std::string& path : paths) {
             const VariablesRead read =
                 read_variables(path, result_.variables, from_files, reader_, reporter_);
@@ -92,7 +92,9 @@ class Discoverer {
                 reporter_.error("env-file", "the env file does not exist", {path, 0, 0});
             if (read == VariablesRead::failed || (read == VariablesRead::absent && required)) return false;
         }
-        result_.variables.merge(from_files);
+        for (auto& [name, value] : from_files.values)
+            if (result_.variables.try_emplace(name, std::move(value)).second)
+                result_.variable_places.emplace(name, from_files.places.at(name));
         return true;
     }
 

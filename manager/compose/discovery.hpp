@@ -16,10 +16,11 @@ namespace stack::compose {
 constexpr const char* kStdinName = "<stdin>";
 
 struct Discovery {
-    std::vector<std::string> files;      ///< absolute, or kStdinName
-    std::string project_directory;       ///< absolute
-    std::vector<std::string> env_files;  ///< given explicitly, absolute
-    Variables variables;                 ///< the shell's over those of the env files
+    std::vector<std::string> files;                   ///< absolute, or kStdinName
+    std::string project_directory;                    ///< absolute
+    std::vector<std::string> env_files;               ///< given explicitly, absolute
+    Variables variables;                              ///< the shell's over those of the env files
+    std::map<std::string, Position> variable_places;  ///< of those that an env file sets
 };
 
 /// nullopt after reporting an error: no compose file, an env file that can't be read.

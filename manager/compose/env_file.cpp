@@ -122,7 +122,22 @@ class EnvironmentResolver {
         std::set<std::string_view> own;
         for (const Entry& entry : map->items()) own.insert(entry.key->text);
         for (const auto& [name, entry] : folded)
-            if (!own.contains(name)) tree_.append(*map, entry);
+            if (own.contains(name))
+                lay_under(*map->find(name), *entry.value);
+            else
+                tree_.append(*map, entry);
+    }
+
+    // As what the value and all that it replaced have replaced. Services with a common base share what was replaced,
+    // but not their files: hence the copies.
+    void lay_under(Node& value, Node& from_file) {
+        Node** end = &value.replaced;
+        for (; *end; end = &(*end)->replaced) {
+            Node* copy = tree_.make_at((*end)->kind, **end);
+            *copy = **end;
+            *end = copy;
+        }
+        *end = &from_file;
     }
 
     // A name without a value takes the project's; one that has none there stays empty-handed, or goes.
@@ -136,6 +151,7 @@ class EnvironmentResolver {
                 if (found != variables_.end()) {
                     Node* value = tree_.make_scalar_at(found->second, *entry.value);
                     value->replaced = entry.value->replaced;
+                    value->written = tree_.make_scalar_at(fmt::format("${{{}}}", found->first), *value);
                     entry.value = value;
                 } else if (drop_unset) {
                     continue;

@@ -123,13 +123,14 @@ Includes take_includes(const Tree& tree, Node& document, Reporter& reporter) {
     return std::move(parser.result);
 }
 
-std::optional<Variables> include_variables(const Tree& tree, const IncludeEntry& entry,
-                                           const Variables& outer, SourceReader& reader, Reporter& reporter) {
-    Variables from_files;
+std::optional<VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
+                                               const VariableScope& outer, SourceReader& reader,
+                                               Reporter& reporter) {
+    VariableScope from_files;
     bool complete = true;
     const auto read = [&](const std::string& path, const Node& place, bool required) {
         reporter.brought_in(path, "read for the include here", tree.position(place));
-        const VariablesRead result = read_variables(path, outer, from_files, reader, reporter);
+        const VariablesRead result = read_variables(path, outer.values, from_files, reader, reporter);
         if (result == VariablesRead::absent && required)
             reporter.error("env-file",
                            fmt::format("env_file {} does not exist", reader.sources.display_name(path)),
@@ -143,8 +144,10 @@ std::optional<Variables> include_variables(const Tree& tree, const IncludeEntry&
         for (const IncludedFile& file : *entry.env_files)
             if (file.path != "/dev/null") read(file.path, *file.place, true);
     if (!complete) return std::nullopt;
-    Variables variables = outer;
-    variables.merge(from_files);
+    VariableScope variables = outer;
+    for (const auto& [name, value] : from_files.values)
+        if (variables.values.try_emplace(name, value).second)
+            variables.places.emplace(name, from_files.places.at(name));
     return variables;
 }
 
@@ -175,6 +178,7 @@ void fill_environment(Tree& tree, Node& model, const Variables& variables) {
             if (!bare) continue;
             const auto found = variables.find(std::string{entry.key ? entry.key->text : value.text});
             if (found == variables.end()) continue;
+            value.written = tree.make_scalar_at(fmt::format("${{{}}}", found->first), value);
             value.text =
                 tree.store(entry.key ? found->second : fmt::format("{}={}", found->first, found->second));
             value.kind = NodeKind::scalar;

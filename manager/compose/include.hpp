@@ -35,8 +35,9 @@ struct Includes {
 Includes take_includes(const Tree& tree, Node& document, Reporter& reporter);
 
 /// The variables of the included files: `outer`, below it what the entry's dotenv files say. nullopt after an error.
-std::optional<Variables> include_variables(const Tree& tree, const IncludeEntry& entry,
-                                           const Variables& outer, SourceReader& reader, Reporter& reporter);
+std::optional<VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
+                                               const VariableScope& outer, SourceReader& reader,
+                                               Reporter& reporter);
 
 /// The document laid over an included model, of which only services, networks and the like come along.
 Node* import_model(Tree& tree, Node& document, Node& included, Reporter& reporter);

@@ -44,6 +44,8 @@ class Load {
         document->root = assembly->root;
         result.document = document;
         resolve(*document, *assembly, result.known_profiles);
+        for (std::uint32_t file = 0; file < tree.file_count(); ++file)
+            document->ways.try_emplace(tree.file(file).name, reporter_.way_to(tree.file(file).name));
         if (reporter_.failed()) return std::nullopt;
         return read_project(*document, assembly->project_name);
     }
@@ -57,7 +59,8 @@ class Load {
         if (request_.resolve_paths) resolve_paths(tree, root, home());
         known_profiles = profile_names(root);
         document.disabled = take_disabled_services(tree, root, active_profiles(root));
-        tree.set(root, "name", tree.make_scalar_at(assembly.project_name, root));
+        const Node* said = root.find("name");
+        tree.set(root, "name", tree.make_scalar_at(assembly.project_name, said ? *said : root));
         if (request_.normalize) normalize(tree, root, assembly.project_name);
         if (request_.resolve_environment && request_.interpolate)
             resolve_environment(tree, root, discovery_.variables, home(), reader_, reporter_);

@@ -57,6 +57,8 @@ struct Document {
     Tree tree;
     Node* root = nullptr;
     Node* disabled = nullptr;  ///< the services that profiles switch off, a mapping
+    /// How files came in that the command line does not name: by which include or extends, outermost last.
+    std::map<std::string, std::vector<RelatedPosition>> ways;
 };
 
 struct LoadResult {

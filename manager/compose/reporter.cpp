@@ -32,23 +32,32 @@ void Reporter::brought_in(const std::string& file, std::string how, Position pla
     arrivals_.try_emplace(file, Arrival{arrivals_.size(), {std::move(how), std::move(place), true}});
 }
 
-void Reporter::add_way_in(Diagnostic& diagnostic) const {
-    const auto said = [&diagnostic](const Position& place) {
-        return place == diagnostic.position ||
-               std::any_of(diagnostic.related.begin(), diagnostic.related.end(),
-                           [&place](const RelatedPosition& related) { return related.position == place; });
-    };
-    // A way can't lead in a circle: a file counts as brought in by the first that wants it.
-    auto arrival = arrivals_.find(diagnostic.position.file);
+std::vector<RelatedPosition> Reporter::way_to(const std::string& file) const {
+    std::vector<RelatedPosition> way;
+    // It can't lead in a circle: a file counts as brought in by the first that wants it.
+    auto arrival = arrivals_.find(file);
     while (arrival != arrivals_.end() && !arrival->second.by.position.file.empty()) {
-        const RelatedPosition& by = arrival->second.by;
-        if (!said(by.position)) diagnostic.related.push_back(by);
-        arrival = arrivals_.find(by.position.file);
+        way.push_back(arrival->second.by);
+        arrival = arrivals_.find(way.back().position.file);
+    }
+    return way;
+}
+
+namespace {
+
+void add_way(Diagnostic& diagnostic, const std::vector<RelatedPosition>& way) {
+    for (const RelatedPosition& by : way) {
+        const auto said = [&by](const RelatedPosition& related) { return related.position == by.position; };
+        if (by.position != diagnostic.position &&
+            std::none_of(diagnostic.related.begin(), diagnostic.related.end(), said))
+            diagnostic.related.push_back(by);
     }
 }
 
+}  // namespace
+
 std::vector<Diagnostic> Reporter::take(const std::vector<std::string>& file_order) {
-    for (Diagnostic& diagnostic : diagnostics_) add_way_in(diagnostic);
+    for (Diagnostic& diagnostic : diagnostics_) add_way(diagnostic, way_to(diagnostic.position.file));
     const auto rank = [&](const Diagnostic& d) {
         const auto given = std::find(file_order.begin(), file_order.end(), d.position.file);
         const auto arrival = arrivals_.find(d.position.file);

@@ -30,6 +30,8 @@ class Reporter {
     /// `file` is read because `place` wants it: whatever is reported about it from now on names that place ("included
     /// here") and how that place's own file came in. The first place counts; "" stands for the command line.
     void brought_in(const std::string& file, std::string how, Position place);
+    /// How the file came in, the place that wants it first; empty for one of the command line.
+    [[nodiscard]] std::vector<RelatedPosition> way_to(const std::string& file) const;
     /// The service takes over values in which errors were found.
     void inherits_errors(std::string_view service) { heirs_.emplace(service); }
     /// What is missing in these may be a consequence.
@@ -43,7 +45,6 @@ class Reporter {
 
   private:
     Diagnostic& add(Severity severity, std::string code, std::string message, Position position);
-    void add_way_in(Diagnostic& diagnostic) const;
 
     std::vector<Diagnostic> diagnostics_;
     std::set<std::tuple<std::string, int, int, std::string>> seen_;

@@ -19,6 +19,7 @@ enum class NodeKind : std::uint8_t { null, scalar, sequence, mapping };
 enum class NodeTag : std::uint8_t { none, string, integer, floating, boolean, reset, override_ };
 
 struct Node;
+struct VariableScope;
 
 /// A member of a mapping, or an item of a sequence (key is nullptr).
 struct Entry {
@@ -37,9 +38,9 @@ struct Node {
     std::uint32_t count = 0;     ///< entries
     std::uint32_t capacity = 0;  ///< entries that fit before they have to move
     Entry* entries = nullptr;
-    std::string_view text;           ///< scalars; lives in the arena or in the source
-    const Node* replaced = nullptr;  ///< the value of an earlier file that this one took the place of
-    const Node* written = nullptr;   ///< as it stands in the file, when interpolation has changed it
+    std::string_view text;          ///< scalars; lives in the arena or in the source
+    Node* replaced = nullptr;       ///< the value of an earlier file that this one took the place of
+    const Node* written = nullptr;  ///< as it stands in the file, when interpolation has changed it
 
     [[nodiscard]] std::span<Entry> items() { return {entries, count}; }
     [[nodiscard]] std::span<const Entry> items() const { return {entries, count}; }
@@ -61,6 +62,7 @@ struct SourceFile {
     std::shared_ptr<const std::string> text;
     std::vector<std::uint32_t> line_starts;
     bool ascii = true;
+    std::shared_ptr<const VariableScope> variables;  ///< what `${}` sees in it; null: nothing
 };
 
 /// Owner of nodes and texts of one load. Nodes live until the tree dies; none is freed singly.
@@ -74,6 +76,10 @@ class Tree {
     std::uint32_t add_file(std::string name, std::shared_ptr<const std::string> text,
                            std::string base_directory = {});
     [[nodiscard]] const SourceFile& file(std::uint32_t index) const { return files_[index]; }
+    [[nodiscard]] std::uint32_t file_count() const { return static_cast<std::uint32_t>(files_.size()); }
+    void set_variables(std::uint32_t file, std::shared_ptr<const VariableScope> variables) {
+        files_[file].variables = std::move(variables);
+    }
 
     Node* make(NodeKind kind, std::uint32_t file, std::uint32_t offset);
     /// A node of the same place as `where`: what a short form is turned into.
