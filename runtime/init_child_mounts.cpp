@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -140,6 +141,12 @@ int ChildRunner::run(const step::MakeOverlayByMount& step) noexcept {
 
 int ChildRunner::run(const step::EnterRoot& step) noexcept {
     const int root = fd(step.root);
+    // Joining one's own mount namespace leads from a chroot, if we were started in one, to the root of the namespace
+    // (setns(2)). That one has to be exchanged: else the host's tree would stay above the container's, in reach of
+    // whoever may call chroot, and an exec, which joins the namespace, would end up there.
+    const int mounts = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (mounts < 0 || ::setns(mounts, CLONE_NEWNS) < 0) return errno;
+    ::close(mounts);
     if (step.attach && ::syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return errno;
     if (::fchdir(root) < 0) return errno;

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class RuntimeExec : public RuntimeTest {
@@ -76,6 +78,27 @@ TEST_F(RuntimeExec, TakesUserDirectoryAndEnvironment) {
     wanted.cwd = "/not/there";
     EXPECT_THAT(exec(container.handle(), wanted).error,
                 HasSubstr("open /not/there in the container: No such file"));
+}
+
+// As in a build environment made by chroot(8). The root of the mount namespace is what an exec sees, and what a
+// container that breaks out of a chroot would reach.
+TEST_F(RuntimeExec, SeesTheContainersRootAlsoWhenWeAreInAChroot) {
+    const PrivateNamespaces ours;
+    const UniqueFd outside{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const std::string host = dir().file("host");
+    fs::create_directory(host);
+    ASSERT_EQ(::mount("/", host.c_str(), nullptr, MS_BIND | MS_REC, nullptr), 0);
+    ASSERT_EQ(::chroot(host.c_str()), 0);
+    ::chdir("/");
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    const ContainerRun result =
+        exec(container.handle(), process({"cat", "/etc/passwd", "/proc/self/mountinfo"}));
+    ASSERT_EQ(::fchdir(outside.get()), 0);
+    ASSERT_EQ(::chroot("."), 0);
+    ::umount2(host.c_str(), MNT_DETACH);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    EXPECT_THAT(result.out, HasSubstr("user:x:1000"));
+    EXPECT_THAT(result.out, Not(HasSubstr(host)));
 }
 
 TEST_F(RuntimeExec, GetsATerminalOfTheContainer) {
