@@ -19,7 +19,7 @@ class Canonicalizer {
             Entry entry = map.entries[i];
             const auto found = keys.members.find(entry.key->text);
             if (found != keys.members.end() && found->second->row) {
-                if (is_obsolete(*entry.value, *found->second->row)) continue;
+                if (says_nothing(*entry.value, *found->second->row)) continue;
                 entry.value = form(*entry.value, *found->second);
             }
             map.entries[kept++] = entry;
@@ -28,14 +28,25 @@ class Canonicalizer {
     }
 
   private:
-    // `version`, and a bare `deploy:` or `develop:`, say nothing.
-    static bool is_obsolete(const Node& value, const KeyRow& row) {
-        return row.path == "version" ||
-               (value.is_null() && (row.path == "services.*.deploy" || row.path == "services.*.develop"));
+    // `version`, a bare `deploy:` or `develop:`, and what `hostname: ${NAME:-}` becomes.
+    static bool says_nothing(const Node& value, const KeyRow& row) {
+        if (row.path == "version") return true;
+        if (value.is_null()) return row.path == "services.*.deploy" || row.path == "services.*.develop";
+        return row.shape == Shape::string && value.is_scalar() && value.text.empty() &&
+               takes_empty_text(row.path);
+    }
+
+    // Texts of a service that are as good as absent when they are empty. Where only some words will do, an empty one
+    // is a mistake.
+    static bool takes_empty_text(std::string_view path) {
+        constexpr std::string_view kService = "services.*.";
+        return path.starts_with(kService) &&
+               path.find_first_of(".[", kService.size()) == std::string_view::npos &&
+               path != "services.*.pull_policy" && path != "services.*.cgroup";
     }
 
     Node* form(Node& node, const KeyNode& keys) {
-        if (node.is_null() || (node.is_scalar() && node.is_opaque())) return &node;
+        if (node.broken || node.is_null() || (node.is_scalar() && node.is_opaque())) return &node;
         switch (keys.row->shape) {
             case Shape::any:
                 return &node;

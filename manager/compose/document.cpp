@@ -167,7 +167,11 @@ class TreeBuilder final : public YAML::EventHandler {
         Node* node = make(NodeKind::scalar, quoted || tag.size() <= 1 ? content : at);
         node->tag = tag_of(tag, at);
         node->is_string = quoted || tag == "!";
-        node->text = text_in_source_or_stored(content + (quoted ? 1 : 0), value);
+        // yaml-cpp writes the escapes `\N` and `\_` as one byte each, U+0085 and U+00A0 in Latin-1.
+        if (first == '"' && value.find_first_of("\x85\xa0") != std::string::npos)
+            node->text = tree_.store(latin_bytes_to_utf8(value));
+        else
+            node->text = text_in_source_or_stored(content + (quoted ? 1 : 0), value);
         if (node->tag == NodeTag::none && !node->is_string && plain_scalar_type(value) == ScalarType::null)
             node->kind = NodeKind::null;
         remember(anchor, node);

@@ -116,7 +116,9 @@ class DotenvParser {
         const std::size_t begin = at_++;
         std::string value;
         while (at_ < text_.size() && text_[at_] != quote) {
-            if (text_[at_] != '\\' || at_ + 1 >= text_.size()) {
+            if (text_.substr(at_).starts_with("\r\n")) {
+                ++at_;  // a line break is `\n`, whatever the editor wrote
+            } else if (text_[at_] != '\\' || at_ + 1 >= text_.size()) {
                 value += text_[at_++];
             } else if (quote == '\'') {
                 if (text_[at_ + 1] == '\'') ++at_;

@@ -107,7 +107,9 @@ Parsed<std::vector<Port>> parse_ports(std::string_view text) {
         host_text = host_text.substr(second + 1);
         if (address.starts_with('[') && address.ends_with(']'))
             address = address.substr(1, address.size() - 2);
-        if (!is_ip_address(address)) return problem(fmt::format("\"{}\" is not an IP address", address));
+        const bool any = second == 0;  // "${BIND:-}:8080:80" with nothing to bind to
+        if (!any && !is_ip_address(address))
+            return problem(fmt::format("\"{}\" is not an IP address", address));
     }
     if (container_text.empty()) return problem("the container port is missing");
     const auto container = parse_range(container_text);

@@ -1,7 +1,9 @@
-// The one question that this folder has about UTF-8.
+// What this folder needs to know about UTF-8.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace stack::compose {
@@ -21,6 +23,18 @@ inline std::size_t utf8_sequence(std::string_view text) {
     if (lead == 0xf0 && byte(1) < 0x90) return 0;
     if (lead == 0xf4 && byte(1) > 0x8f) return 0;
     return length;
+}
+
+/// Bytes from 0x80 to 0xbf that belong to no sequence become the characters of those numbers.
+inline std::string latin_bytes_to_utf8(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const std::size_t length = utf8_sequence(text);
+        if (length == 0) result += '\xc2';
+        result += text.substr(0, std::max<std::size_t>(length, 1));
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return result;
 }
 
 }  // namespace stack::compose

@@ -127,12 +127,12 @@ class Validator {
         if (row.state == KeyState::refused) {
             complain(value, key, "not-supported",
                      fmt::format("{} is not supported: {}", path_text(), row.remark));
-        } else if (row.path == "version") {
+            return;
+        }
+        if (row.path == "version")
             reporter_.warning("obsolete-key", "version is obsolete and ignored", tree_.position(key)).hint =
                 "remove the line";
-        } else {
-            check_value(value, keys);
-        }
+        check_value(value, keys);
     }
 
     void unknown_key(const Node& key, Node& value, const KeyNode& keys) {
