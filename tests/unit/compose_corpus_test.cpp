@@ -1,37 +1,16 @@
 // Compose files in the manner of those that people have: each loads to the model whose canonical form was checked by
 // hand (expected.yaml), and that form loads to itself.
+#include "tests/unit/compose_corpus.hpp"
+
 #include "manager/compose/config_output.hpp"
 #include "manager/compose/model_json.hpp"
 #include "tests/support/golden.hpp"
-#include "tests/unit/compose_fixture.hpp"
-
-#include <filesystem>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 namespace stack::compose::test {
 namespace {
-
-const std::string kCorpus = std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/corpus";
-
-std::vector<std::string> corpus_names() {
-    std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator{kCorpus})
-        names.push_back(entry.path().filename());
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
-LoadRequest request_for(const std::string& name) {
-    LoadRequest request;
-    request.cwd = kCorpus + "/" + name;
-    request.environment = {{"HOME", "/home/user"},
-                           {"ADMIN_PASSWORD", "secret"},
-                           {"FROM_SHELL", "shell value"},
-                           {"GF_FROM_SHELL", "shell value"}};
-    return request;
-}
 
 std::string replace_all(std::string text, const std::string& from, const std::string& to) {
     for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -63,7 +42,7 @@ Project without_places(Project project) {
 class ComposeCorpus : public ::testing::TestWithParam<std::string> {
   protected:
     LoadResult load_corpus() {
-        LoadResult result = load(request_for(GetParam()));
+        LoadResult result = load(corpus_request(GetParam()));
         EXPECT_TRUE(result.project) << render(result.diagnostics, result.sources, false);
         return result;
     }
@@ -84,12 +63,13 @@ TEST_P(ComposeCorpus, CanonicalOutputLoadsToItself) {
     const LoadResult first = load_corpus();
     ASSERT_TRUE(first.project);
     for (const bool as_json : {false, true}) {
-        LoadRequest again = request_for(GetParam());
+        LoadRequest again = corpus_request(GetParam());
         again.files = {"-"};
         again.stdin_text = as_json ? config_json(*first.document->root) : config_yaml(*first.document->root);
         const LoadResult second = load(again);
         ASSERT_TRUE(second.project) << render(second.diagnostics, second.sources, false);
         EXPECT_EQ(config_yaml(*second.document->root), config_yaml(*first.document->root));
+        EXPECT_EQ(config_json(*second.document->root), config_json(*first.document->root));
         // Unused resources and disabled services are not printed, so they can't come back.
         Project expected = without_places(*first.project), actual = without_places(*second.project);
         for (const auto& [key, service] : expected.services)
