@@ -4,6 +4,7 @@
 // Out of the schema's scope is what one document can't tell: names that are defined nowhere, cycles, files that are
 // missing, values that contradict each other. tests/golden/compose/spoilt/semantic.yaml shows where the border runs.
 #include "manager/compose/document.hpp"
+#include "manager/compose/key_walk.hpp"
 #include "manager/compose/keys.hpp"
 #include "manager/compose/scalar.hpp"
 #include "manager/compose/validate.hpp"
@@ -117,10 +118,12 @@ TEST(ComposeSchema, KnowsTheKeysOfTheTableAndNoOther) {
     for (const std::string& place : places) EXPECT_TRUE(keys.contains(place)) << place << " is no key";
 }
 
-TEST(ComposeSchema, DescribesEachKeyInASentence) {
-    for (const auto& [path, node] : schema_places().keys) {
-        const std::string text = node->value("description", "");
-        EXPECT_TRUE(!text.empty() && text.back() == '.') << path;
+TEST(ComposeSchema, DescribesEachKeyInASentenceAndSaysWhichAreRefused) {
+    for (const KeyRow& row : key_table()) {
+        if (row.path == "x-*") continue;
+        const std::string text = schema_places().keys.at(std::string{row.path})->value("description", "");
+        EXPECT_TRUE(!text.empty() && text.back() == '.') << row.path;
+        EXPECT_EQ(text.ends_with(": refused."), row.state == KeyState::refused) << row.path;
     }
 }
 
@@ -309,28 +312,50 @@ TEST(ComposeSchema, RefusesAnUnknownKeyBesideEachKnownOne) {
 
 // ---- whole files -----------------------------------------------------------------------------------------------------
 
+/// The Compose files of a project of the corpus.
+std::vector<std::filesystem::path> compose_files(const std::string& project) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator{kCorpus + "/" + project}) {
+        const std::string name = entry.path().filename(), extension = entry.path().extension();
+        if ((extension == ".yaml" || extension == ".yml") && name != "request.yaml" &&
+            name != "expected.yaml")
+            files.push_back(entry.path());
+    }
+    return files;
+}
+
 class ComposeSchemaCorpus : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(ComposeSchemaCorpus, EachDocumentPasses) {
     const LoadRequest request = corpus_request(GetParam());
-    std::size_t files = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator{kCorpus + "/" + GetParam()}) {
-        const std::string name = entry.path().filename(), extension = entry.path().extension();
-        if ((extension != ".yaml" && extension != ".yml") || name == "request.yaml" ||
-            name == "expected.yaml")
-            continue;
-        ++files;
-        const bool first = request.files.empty() ? name.find("override") == std::string::npos
-                                                 : entry.path() == request.cwd + "/" + request.files[0];
-        const ReadText read = read_text(entry.path(), read_file(entry.path()));
+    const auto files = compose_files(GetParam());
+    EXPECT_FALSE(files.empty());
+    for (const auto& file : files) {
+        const bool first = request.files.empty()
+                               ? file.filename().string().find("override") == std::string::npos
+                               : file == request.cwd + "/" + request.files[0];
+        const ReadText read = read_text(file, read_file(file));
         for (std::size_t i = 0; i < read.documents.size(); ++i)
-            EXPECT_EQ(complaint(node_to_json(*read.documents[i], !first || i > 0)), "") << entry.path();
+            EXPECT_EQ(complaint(node_to_json(*read.documents[i], !first || i > 0)), "") << file;
     }
-    EXPECT_GT(files, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, ComposeSchemaCorpus, ::testing::ValuesIn(corpus_names()),
                          [](const auto& info) { return info.param; });
+
+TEST(ComposeSchema, IsTriedOnEveryKeyByTheCorpus) {
+    std::set<std::string_view> used;
+    auto note = [&used](Entry&, const KeyNode& keys) { return used.insert(keys.row->path).second || true; };
+    for (const std::string& project : corpus_names())
+        for (const auto& file : compose_files(project)) {
+            const ReadText read = read_text(file, read_file(file));
+            for (Node* document : read.documents) walk_keys(*document, key_tree(), note);
+        }
+    for (const KeyRow& row : key_table()) {
+        if (row.path == "x-*" || row.state == KeyState::refused) continue;
+        EXPECT_TRUE(used.contains(row.path)) << row.path;
+    }
+}
 
 struct Spoilt {
     std::string text;
