@@ -11,7 +11,6 @@
 #include "runtime/base/error.hpp"
 
 #include <memory>
-#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -131,7 +130,7 @@ class Assembler {
     Node* prepared(Node& document, const std::shared_ptr<const VariableScope>& variables) {
         tree_.set_variables(document.file, variables);
         if (request_.interpolate)
-            interpolate_tree(tree_, document, lookup_in(variables->values), warned_, reporter_);
+            interpolate_tree(tree_, document, lookup_in(variables->values), interpolation_, reporter_);
         else
             leave_variables(document);
         return &document;
@@ -156,18 +155,16 @@ class Assembler {
     // nullptr after an error.
     Node* included_model(const IncludeEntry& entry, const Model& outer) {
         if (!may_include(entry, outer)) return nullptr;
-        std::optional<VariableScope> read =
-            include_variables(tree_, entry, *outer.variables, reader_, reporter_);
-        if (!read) return nullptr;
-        const auto variables = std::make_shared<const VariableScope>(std::move(*read));
+        const std::shared_ptr<const VariableScope> variables =
+            include_variables(tree_, entry, outer.variables, reader_, reporter_);
+        if (!variables) return nullptr;
         std::vector<Node*> documents;
         for (const IncludedFile& file : entry.files)
             add(documents,
-                documents_.read_used(file.path, entry.directory, {FileUse::Kind::included, file.place}));
+                documents_.read_used(file.path, {FileUse::Kind::included, file.place, entry.directory}));
         if (documents.empty()) return nullptr;
         Node* root = merged(documents, {variables, entry.files[0].place, &outer, outer.depth + 1});
         strip_merge_tags(*root);
-        fill_environment(tree_, *root, variables->values);
         return root;
     }
 
@@ -203,7 +200,7 @@ class Assembler {
                     const std::shared_ptr<const VariableScope>& variables) {
         Node* root = nullptr;
         for (Node* document :
-             documents_.read_used(path, directory_of(path), {FileUse::Kind::extended, &place})) {
+             documents_.read_used(path, {FileUse::Kind::extended, &place, directory_of(path)})) {
             prepared(*document, variables);
             root = root ? merge(tree_, *root, *document, key_tree(), reporter_) : document;
         }
@@ -216,7 +213,7 @@ class Assembler {
     Tree& tree_;
     Reporter& reporter_;
     DocumentReader documents_;
-    std::set<std::string> warned_;  // variables that are not set
+    InterpolationRun interpolation_;
     bool complete_ = true;
 };
 

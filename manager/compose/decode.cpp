@@ -1,6 +1,7 @@
 #include "manager/compose/decode.hpp"
 
 #include "manager/compose/node_values.hpp"
+#include "manager/compose/variables.hpp"
 
 namespace stack::compose {
 
@@ -41,6 +42,7 @@ Volume decode_volume(const Tree& tree, const Entry& entry) {
 
 FileSource decode_source(const Tree& tree, const Entry& entry, const Variables& variables) {
     const Node* file = usable_member(*entry.value, "file");
+    const Node* environment = usable_member(*entry.value, "environment");
     FileSource source;
     source.key = entry.key->text;
     source.position = tree.position(file ? *file : *entry.key);
@@ -48,8 +50,10 @@ FileSource decode_source(const Tree& tree, const Entry& entry, const Variables& 
     source.file = member_text(*entry.value, "file");
     source.environment = member_text(*entry.value, "environment");
     source.content = text_value(entry.value->find("content"));
-    if (const auto found = variables.find(source.environment); found != variables.end())
-        source.content = found->second;
+    if (!environment) return source;
+    const auto& own = tree.file(environment->file).variables;
+    const Variables& seen = own ? own->values : variables;
+    if (const auto found = seen.find(source.environment); found != seen.end()) source.content = found->second;
     return source;
 }
 

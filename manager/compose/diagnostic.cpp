@@ -112,20 +112,23 @@ std::string printable(std::string_view text) {
 }
 
 void SourceCache::add(const std::string& file, std::shared_ptr<const std::string> text) {
-    Source& source = sources_[file];
-    source.line_starts.assign(1, 0);
-    for (std::size_t at = text->find('\n'); at != std::string::npos; at = text->find('\n', at + 1))
-        source.line_starts.push_back(at + 1);
-    source.text = std::move(text);
+    sources_[file] = {std::move(text), {}};
 }
 
 std::optional<std::string_view> SourceCache::line(const std::string& file, int number) const {
     const auto found = sources_.find(file);
     if (found == sources_.end() || number < 1) return std::nullopt;
     const Source& source = found->second;
+    std::vector<std::uint32_t>& starts = source.line_starts;
+    const std::string& text = *source.text;
+    if (starts.empty()) {
+        starts.push_back(0);
+        for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+            starts.push_back(static_cast<std::uint32_t>(at + 1));
+    }
     const auto index = static_cast<std::size_t>(number - 1);
-    if (index >= source.line_starts.size()) return std::nullopt;
-    std::string_view rest = std::string_view{*source.text}.substr(source.line_starts[index]);
+    if (index >= starts.size()) return std::nullopt;
+    std::string_view rest = std::string_view{text}.substr(starts[index]);
     rest = rest.substr(0, rest.find('\n'));
     if (!rest.empty() && rest.back() == '\r') rest.remove_suffix(1);
     return rest;

@@ -10,6 +10,7 @@
 
 #include "manager/compose/model.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,7 +59,7 @@ class SourceCache {
   private:
     struct Source {
         std::shared_ptr<const std::string> text;
-        std::vector<std::size_t> line_starts;
+        mutable std::vector<std::uint32_t> line_starts;  // empty until a line is asked for
     };
     std::string base_;
     std::map<std::string, Source> sources_;

@@ -243,6 +243,13 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     Node* make(NodeKind kind, std::size_t at) {
+        if (budget_.nodes_left == 0) {
+            reporter_.error("too-large",
+                            fmt::format("the compose files hold more than {} values", budget_.limits.nodes),
+                            tree_.position(file_, static_cast<std::uint32_t>(std::min(at, source_.size()))));
+            throw Stop{};
+        }
+        --budget_.nodes_left;
         return tree_.make(kind, file_, static_cast<std::uint32_t>(at));
     }
 

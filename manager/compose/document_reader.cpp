@@ -30,20 +30,19 @@ std::string nearest_file_hint(const std::string& path) {
 std::vector<Node*> DocumentReader::read_named(const std::string& file, const std::string& base_directory,
                                               const std::optional<std::string>& text) {
     reporter_.brought_in(file, {}, {});
-    if (text) return parse(file, base_directory, reader_.keep(file, *text));
+    if (text) return parse(tree_.add_file(file, reader_.keep(file, *text), base_directory));
     const auto read = reader_.read(file);
     if (const auto* why = std::get_if<std::string>(&read)) {
         reporter_.error("file", fmt::format("the file can't be read: {}", *why), {file, 0, 0});
         return {};
     }
     const SourceReader::Text& content = std::get<SourceReader::Text>(read);
-    if (content) return parse(file, base_directory, content);
+    if (content) return parse(tree_.add_file(file, content, base_directory));
     reporter_.error("no-file", "the file does not exist", {file, 0, 0}).hint = nearest_file_hint(file);
     return {};
 }
 
-std::vector<Node*> DocumentReader::read_used(const std::string& file, const std::string& base_directory,
-                                             const FileUse& use) {
+std::vector<Node*> DocumentReader::read_used(const std::string& file, const FileUse& use) {
     const Position place = tree_.position(*use.place);
     if (budget.files_left == 0) {
         reporter_
@@ -69,7 +68,7 @@ std::vector<Node*> DocumentReader::read_used(const std::string& file, const std:
         return {};
     }
     reporter_.brought_in(file, fmt::format("{} here", how_used(use.kind)), place);
-    return parse(file, base_directory, content);
+    return parse(tree_.add_file(file, content, use.base_directory));
 }
 
 void DocumentReader::report_copy_limit(const Node& place) {
@@ -79,14 +78,12 @@ void DocumentReader::report_copy_limit(const Node& place) {
         tree_.position(place));
 }
 
-std::vector<Node*> DocumentReader::parse(const std::string& file, const std::string& base_directory,
-                                         SourceReader::Text text) {
-    const std::uint32_t index = tree_.add_file(file, std::move(text), base_directory);
+std::vector<Node*> DocumentReader::parse(std::uint32_t file) {
     const std::size_t errors_before = reporter_.error_count();
-    std::vector<Node*> roots = parse_documents(tree_, index, budget, reporter_);
+    std::vector<Node*> roots = parse_documents(tree_, file, budget, reporter_);
     std::erase_if(roots, [](const Node* root) { return root->is_null(); });
     if (roots.empty() && reporter_.error_count() == errors_before)
-        reporter_.error("empty-file", "the compose file is empty", {file, 0, 0}).hint =
+        reporter_.error("empty-file", "the compose file is empty", {tree_.file(file).name, 0, 0}).hint =
             "begin with \"services:\"";
     return roots;
 }

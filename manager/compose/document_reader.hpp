@@ -15,7 +15,8 @@ namespace stack::compose {
 struct FileUse {
     enum class Kind { included, extended };
     Kind kind;
-    const Node* place;  ///< the value that names the file
+    const Node* place;           ///< the value that names the file
+    std::string base_directory;  ///< of the file that is read
 };
 
 class DocumentReader {
@@ -27,16 +28,14 @@ class DocumentReader {
     std::vector<Node*> read_named(const std::string& file, const std::string& base_directory,
                                   const std::optional<std::string>& text);
     /// The documents of a file that another file names. Empty after an error, which has been reported.
-    std::vector<Node*> read_used(const std::string& file, const std::string& base_directory,
-                                 const FileUse& use);
+    std::vector<Node*> read_used(const std::string& file, const FileUse& use);
     /// One error at `place` when copying values has used up the budget.
     void report_copy_limit(const Node& place);
 
     DocumentBudget budget;
 
   private:
-    std::vector<Node*> parse(const std::string& file, const std::string& base_directory,
-                             SourceReader::Text text);
+    std::vector<Node*> parse(std::uint32_t file);
 
     SourceReader& reader_;
     Tree& tree_;

@@ -3,6 +3,7 @@
 #include "manager/compose/canonical.hpp"
 #include "manager/compose/node_reporter.hpp"
 #include "manager/compose/node_values.hpp"
+#include "manager/compose/variables.hpp"
 
 #include <algorithm>
 #include <set>
@@ -140,15 +141,18 @@ class EnvironmentResolver {
         *end = &from_file;
     }
 
-    // A name without a value takes the project's; one that has none there stays empty-handed, or goes.
+    // A name without a value takes that of the project, or of the include whose file names it; one that has none there
+    // stays empty-handed, or goes.
     void look_up(Node* map, bool drop_unset) {
         if (!is_usable(map) || !map->is_mapping()) return;
         std::uint32_t kept = 0;
         for (std::uint32_t i = 0; i < map->count; ++i) {
             Entry entry = map->entries[i];
             if (entry.value->is_null()) {
-                const auto found = variables_.find(std::string{entry.key->text});
-                if (found != variables_.end()) {
+                const auto& own = tree_.file(entry.value->file).variables;
+                const Variables& seen = own ? own->values : variables_;
+                const auto found = seen.find(std::string{entry.key->text});
+                if (found != seen.end()) {
                     Node* value = tree_.make_scalar_at(found->second, *entry.value);
                     value->replaced = entry.value->replaced;
                     value->written = tree_.make_scalar_at(fmt::format("${{{}}}", found->first), *value);

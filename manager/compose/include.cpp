@@ -123,14 +123,14 @@ Includes take_includes(const Tree& tree, Node& document, Reporter& reporter) {
     return std::move(parser.result);
 }
 
-std::optional<VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
-                                               const VariableScope& outer, SourceReader& reader,
-                                               Reporter& reporter) {
+std::shared_ptr<const VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
+                                                       const std::shared_ptr<const VariableScope>& outer,
+                                                       SourceReader& reader, Reporter& reporter) {
     VariableScope from_files;
     bool complete = true;
     const auto read = [&](const std::string& path, const Node& place, bool required) {
         reporter.brought_in(path, "read for the include here", tree.position(place));
-        const VariablesRead result = read_variables(path, outer.values, from_files, reader, reporter);
+        const VariablesRead result = read_variables(path, outer->values, from_files, reader, reporter);
         if (result == VariablesRead::absent && required)
             reporter.error("env-file",
                            fmt::format("env_file {} does not exist", reader.sources.display_name(path)),
@@ -143,12 +143,13 @@ std::optional<VariableScope> include_variables(const Tree& tree, const IncludeEn
     else
         for (const IncludedFile& file : *entry.env_files)
             if (file.path != "/dev/null") read(file.path, *file.place, true);
-    if (!complete) return std::nullopt;
-    VariableScope variables = outer;
+    if (!complete) return nullptr;
+    if (from_files.values.empty()) return outer;
+    VariableScope variables = *outer;
     for (const auto& [name, value] : from_files.values)
         if (variables.values.try_emplace(name, value).second)
             variables.places.emplace(name, from_files.places.at(name));
-    return variables;
+    return std::make_shared<const VariableScope>(std::move(variables));
 }
 
 Node* import_model(Tree& tree, Node& document, Node& included, Reporter& reporter) {
@@ -163,28 +164,6 @@ Node* import_model(Tree& tree, Node& document, Node& included, Reporter& reporte
     merged->file = document.file;
     merged->offset = document.offset;
     return merged;
-}
-
-void fill_environment(Tree& tree, Node& model, const Variables& variables) {
-    const Node* services = model.find("services");
-    if (!services) return;
-    for (const Entry& service : services->items()) {
-        const Node* environment = service.value->find("environment");
-        if (!environment) continue;
-        for (const Entry& entry : environment->items()) {
-            Node& value = *entry.value;
-            const bool bare = entry.key ? value.is_null()
-                                        : value.is_scalar() && value.text.find('=') == std::string_view::npos;
-            if (!bare) continue;
-            const auto found = variables.find(std::string{entry.key ? entry.key->text : value.text});
-            if (found == variables.end()) continue;
-            value.written = tree.make_scalar_at(fmt::format("${{{}}}", found->first), value);
-            value.text =
-                tree.store(entry.key ? found->second : fmt::format("{}={}", found->first, found->second));
-            value.kind = NodeKind::scalar;
-            value.is_string = true;
-        }
-    }
 }
 
 }  // namespace stack::compose

@@ -7,6 +7,7 @@
 #include "manager/compose/tree.hpp"
 #include "manager/compose/variables.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,16 +35,12 @@ struct Includes {
 };
 Includes take_includes(const Tree& tree, Node& document, Reporter& reporter);
 
-/// The variables of the included files: `outer`, below it what the entry's dotenv files say. nullopt after an error.
-std::optional<VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
-                                               const VariableScope& outer, SourceReader& reader,
-                                               Reporter& reporter);
+/// The variables of the included files: `outer`, below it what the entry's dotenv files say. nullptr after an error.
+std::shared_ptr<const VariableScope> include_variables(const Tree& tree, const IncludeEntry& entry,
+                                                       const std::shared_ptr<const VariableScope>& outer,
+                                                       SourceReader& reader, Reporter& reporter);
 
 /// The document laid over an included model, of which only services, networks and the like come along.
 Node* import_model(Tree& tree, Node& document, Node& included, Reporter& reporter);
-
-/// Gives names without a value in the `environment` of services the value they have among the variables: the includer
-/// need not know them.
-void fill_environment(Tree& tree, Node& model, const Variables& variables);
 
 }  // namespace stack::compose

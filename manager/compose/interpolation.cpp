@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kDeepestNesting = 100;
 constexpr std::size_t kLargestText = 16u << 20;   // of one value, so that doubling variables end somewhere
-constexpr std::size_t kLargestTotal = 64u << 20;  // of all values of a document
+constexpr std::size_t kLargestTotal = 64u << 20;  // of all values of a load
 constexpr std::size_t kMostWarnings = 100;
 
 bool is_name_start(char c) {
@@ -200,11 +200,11 @@ Position position_in_source(const Tree& tree, const Node& node, std::size_t offs
 
 class TreeInterpolator {
   public:
-    TreeInterpolator(Tree& tree, const VariableLookup& lookup, std::set<std::string>& warned,
-                     Reporter& reporter)
-        : tree_{tree}, lookup_{lookup}, warned_{warned}, reporter_{reporter} {}
+    TreeInterpolator(Tree& tree, const VariableLookup& lookup, InterpolationRun& run, Reporter& reporter)
+        : tree_{tree}, lookup_{lookup}, run_{run}, reporter_{reporter} {}
 
     void walk(Node& node) {
+        if (node.tag == NodeTag::reset) return;  // its value is of no account
         for (Entry& entry : node.items()) {
             if (entry.key) path_.push_back(entry.key->text);
             walk(*entry.value);
@@ -215,9 +215,10 @@ class TreeInterpolator {
 
   private:
     void expand(Node& node) {
+        if (run_.bytes > kLargestTotal) return;  // said already
         const InterpolatedText result = interpolate(node.text, lookup_);
         for (const auto& [name, offset] : result.unset) {
-            if (warned_.size() >= kMostWarnings || !warned_.insert(name).second) continue;
+            if (run_.warned.size() >= kMostWarnings || !run_.warned.insert(name).second) continue;
             name_service(
                 reporter_.warning("unset-variable",
                                   fmt::format("variable {} is not set, an empty string is used", name),
@@ -235,9 +236,9 @@ class TreeInterpolator {
                                   : "write $$ for a dollar sign that is no variable";
             return;
         }
-        total_ += result.text.size();
-        if (total_ > kLargestTotal) {
-            reporter_.error("interpolation-limit", "the file grows beyond 64 MiB by interpolation",
+        run_.bytes += result.text.size();
+        if (run_.bytes > kLargestTotal) {
+            reporter_.error("interpolation-limit", "the files grow beyond 64 MiB by interpolation",
                             tree_.position(node));
             return;
         }
@@ -255,10 +256,9 @@ class TreeInterpolator {
 
     Tree& tree_;
     const VariableLookup& lookup_;
-    std::set<std::string>& warned_;
+    InterpolationRun& run_;
     Reporter& reporter_;
     std::vector<std::string_view> path_;
-    std::size_t total_ = 0;
 };
 
 }  // namespace
@@ -273,9 +273,9 @@ std::vector<VariableUse> variables_in(std::string_view text) {
     return uses;
 }
 
-void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,
+void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, InterpolationRun& run,
                       Reporter& reporter) {
-    TreeInterpolator{tree, lookup, warned, reporter}.walk(root);
+    TreeInterpolator{tree, lookup, run, reporter}.walk(root);
 }
 
 void leave_variables(Node& root) {

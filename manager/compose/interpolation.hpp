@@ -46,8 +46,14 @@ struct VariableUse {
 /// legal expression is passed over. Pure.
 std::vector<VariableUse> variables_in(std::string_view text);
 
-/// All values of a document, in place; Node::written keeps what stood there. Each variable that is not set gives one warning per load: `warned` remembers.
-void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, std::set<std::string>& warned,
+/// What the documents of one load have in common.
+struct InterpolationRun {
+    std::set<std::string> warned;  ///< variables that are not set give one warning each
+    std::size_t bytes = 0;         ///< of all results, which must not grow without end
+};
+
+/// All values of a document, in place; Node::written keeps what stood there.
+void interpolate_tree(Tree& tree, Node& root, const VariableLookup& lookup, InterpolationRun& run,
                       Reporter& reporter);
 
 /// Instead: texts with a `$` in them stay as they are, and are marked as open.

@@ -18,6 +18,8 @@ std::variant<SourceReader::Text, std::string> SourceReader::read(const std::stri
     try {
         std::optional<std::string> text = read_file_if_exists(path, limit_);
         if (!text) return Text{};
+        if (text->size() > left_) return std::string{"the files of this project are too large together"};
+        left_ -= text->size();
         return keep(path, std::move(*text));
     } catch (const Error& error) {
         return std::string{error.what()};

@@ -12,7 +12,9 @@ namespace stack::compose {
 
 class SourceReader {
   public:
-    SourceReader(std::string base, std::size_t limit) : sources{std::move(base)}, limit_{limit} {}
+    /// `limit`: bytes of one file; all together may have a few times that.
+    SourceReader(std::string base, std::size_t limit)
+        : sources{std::move(base)}, limit_{limit}, left_{4 * limit} {}
 
     using Text = std::shared_ptr<const std::string>;
     /// The text without a UTF-8 byte order mark; nullptr when there is no such file; else why it can't be read.
@@ -24,6 +26,7 @@ class SourceReader {
 
   private:
     std::size_t limit_;
+    std::size_t left_;
     std::map<std::string, Text> texts_;
 };
 

@@ -23,6 +23,7 @@ std::uint32_t Tree::add_file(std::string name, std::shared_ptr<const std::string
     SourceFile file;
     file.name = std::move(name);
     file.base_directory = std::move(base_directory);
+    file.line_starts.reserve(static_cast<std::size_t>(std::count(text->begin(), text->end(), '\n')) + 1);
     file.line_starts.push_back(0);
     for (std::size_t at = text->find('\n'); at != std::string::npos; at = text->find('\n', at + 1))
         file.line_starts.push_back(static_cast<std::uint32_t>(at + 1));

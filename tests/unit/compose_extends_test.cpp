@@ -24,6 +24,44 @@ TEST(ComposeExtends, TakesOverAServiceOfTheSameFile) {
     EXPECT_EQ(loaded.services.at("base").environment, (Environment{{"A", "base"}, {"B", "base"}}));
 }
 
+TEST(ComposeExtends, FollowsChainsAcrossFilesWithPathsRelativeToEachFile) {
+    ComposeProject project;
+    project.file("compose.yaml",
+                 "services:\n"
+                 "  web: {extends: {file: common/web.yaml, service: web}, volumes: ['./own:/own']}\n");
+    project.file("common/web.yaml",
+                 "services:\n"
+                 "  web: {extends: middle, volumes: ['./common:/common']}\n"
+                 "  middle: {extends: {file: deep/base.yaml, service: base}}\n");
+    project.file("common/deep/base.yaml", "services: {base: {image: nginx, volumes: ['./deep:/deep']}}\n");
+    const Service web = project.loaded().services["web"];
+    EXPECT_EQ(web.image, "nginx");
+    Strings sources;
+    for (const VolumeMount& mount : web.volumes) sources.push_back(mount.source);
+    EXPECT_EQ(sources, (Strings{project.path("common/deep/deep"), project.path("common/common"),
+                                project.path("own")}));
+}
+
+TEST(ComposeExtends, BringsReferencesAlongButNotWhatTheyReferTo) {
+    ComposeProject project;
+    project.file("compose.yaml", "services: {web: {extends: {file: base.yaml, service: base}}}\n");
+    project.file("base.yaml",
+                 "services:\n"
+                 "  base: {image: nginx, networks: [front], depends_on: [db]}\n"
+                 "  db: {image: postgres}\n"
+                 "networks: {front: {}}\n");
+    EXPECT_EQ(project.messages(),
+              "base.yaml:2:35: error: service \"web\" refers to undefined network \"front\"\n"
+              "    2 |   base: {image: nginx, networks: [front], depends_on: [db]}\n"
+              "      |                                   ^~~~~\n"
+              "compose.yaml:1:34: note: extended here\n"
+              "base.yaml:2:56: error: service \"web\" refers to undefined service \"db\"\n"
+              "    2 |   base: {image: nginx, networks: [front], depends_on: [db]}\n"
+              "      |                                                        ^~\n"
+              "compose.yaml:1:34: note: extended here\n"
+              "2 errors\n");
+}
+
 TEST(ComposeExtends, TakesTheMapFormWithoutAFile) {
     ComposeProject project;
     project.file("compose.yaml",

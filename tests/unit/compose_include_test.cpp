@@ -26,6 +26,78 @@ TEST(ComposeInclude, DefaultsComeFromItsDotenvAndTheOuterVariablesWin) {
     EXPECT_EQ(loaded.services.at("web").image, "web:none");
 }
 
+TEST(ComposeInclude, CopiesServicesAndResourcesIn) {
+    ComposeProject project;
+    project.file("compose.yaml",
+                 "include: [db/compose.yaml]\n"
+                 "services: {web: {image: nginx, depends_on: [db], networks: [back]}}\n");
+    project.file("db/compose.yaml",
+                 "name: not-this-one\n"
+                 "services: {db: {image: postgres, volumes: ['data:/data', './init:/init'],\n"
+                 "                networks: [back], secrets: [s], configs: [c]}}\n"
+                 "networks: {back: {}}\n"
+                 "volumes: {data: {}}\n"
+                 "secrets: {s: {file: s.txt}}\n"
+                 "configs: {c: {content: x}}\n");
+    project.file("db/s.txt", "secret");
+    const Project loaded = project.loaded();
+    EXPECT_EQ(loaded.name, "shop");
+    EXPECT_EQ(loaded.services.size(), 2u);
+    EXPECT_EQ(loaded.services.at("db").volumes[1].source, project.path("db/init"));
+    EXPECT_EQ(loaded.networks.count("back"), 1u);
+    EXPECT_EQ(loaded.volumes.count("data"), 1u);
+    EXPECT_EQ(loaded.secrets.at("s").file, project.path("db/s.txt"));
+    EXPECT_EQ(loaded.configs.count("c"), 1u);
+}
+
+TEST(ComposeInclude, LaysSeveralPathsOverEachOther) {
+    ComposeProject project;
+    project.file("compose.yaml", "include:\n  - path: [db/a.yaml, db/b.yaml]\n");
+    project.file("db/a.yaml", "services: {db: {image: a, user: from-a, volumes: ['./x:/x']}}\n");
+    project.file("db/b.yaml", "services: {db: {image: b, volumes: ['./y:/y']}}\n");
+    const Service db = project.loaded().services["db"];
+    EXPECT_EQ(db.image, "b");
+    EXPECT_EQ(db.user, "from-a");
+    EXPECT_EQ(db.volumes[1].source, project.path("db/y"));
+}
+
+TEST(ComposeInclude, PathsAreRelativeToTheProjectDirectoryOfTheEntry) {
+    ComposeProject project;
+    project.file("compose.yaml", "include: [{path: db/compose.yaml, project_directory: data}]\n");
+    project.file("db/compose.yaml", "services: {db: {image: a, volumes: ['./x:/x']}}\n");
+    EXPECT_EQ(project.loaded().services["db"].volumes[0].source, project.path("data/x"));
+}
+
+TEST(ComposeInclude, ExtendsMayNameAnIncludedService) {
+    ComposeProject project;
+    project.file("compose.yaml", "include: [lib/base.yaml]\nservices: {web: {extends: base, user: me}}\n");
+    project.file("lib/base.yaml", "services: {base: {image: a, volumes: ['./x:/x']}}\n");
+    EXPECT_EQ(project.loaded().services["web"].volumes[0].source, project.path("lib/x"));
+}
+
+TEST(ComposeInclude, IsRecursiveWithADirectoryForEach) {
+    ComposeProject project;
+    project.file("compose.yaml", "include: [a/compose.yaml]\n");
+    project.file("a/compose.yaml",
+                 "include: [b/compose.yaml]\nservices: {a: {image: a, volumes: ['./x:/x']}}\n");
+    project.file("a/b/compose.yaml", "services: {b: {image: b, volumes: ['./x:/x']}}\n");
+    const Project loaded = project.loaded();
+    EXPECT_EQ(loaded.services.at("a").volumes[0].source, project.path("a/x"));
+    EXPECT_EQ(loaded.services.at("b").volumes[0].source, project.path("a/b/x"));
+}
+
+TEST(ComposeInclude, AFileIncludedByTwoOthersCountsOnce) {
+    ComposeProject project;
+    project.file("compose.yaml", "include: [a.yaml, b.yaml]\n");
+    project.file("a.yaml", "include: [base.yaml]\n");
+    project.file("b.yaml", "include: [base.yaml]\n");
+    project.file("base.yaml", "services: {base: {image: x, post_start: [{command: a}]}}\n");
+    const LoadResult result = project.load();
+    ASSERT_TRUE(result.document) << render(result.diagnostics, result.sources, false);
+    const Node* base = result.document->root->find("services")->find("base");
+    EXPECT_EQ(base->find("post_start")->count, 1u);
+}
+
 TEST(ComposeInclude, TakesEnvFilesInstead) {
     ComposeProject project;
     project.file("compose.yaml",
@@ -38,6 +110,24 @@ TEST(ComposeInclude, TakesEnvFilesInstead) {
     const Project loaded = project.loaded();
     EXPECT_EQ(loaded.services.at("db").image, "db:ba");
     EXPECT_EQ(loaded.services.at("mq").image, "mq:none");
+}
+
+TEST(ComposeInclude, SecretsAndNamesWithoutAValueSeeItsVariables) {
+    ComposeProject project;
+    project.request.environment = {{"SHELL_VAR", "shell"}};
+    project.file("compose.yaml", "include: [a/c.yaml, b/c.yaml]\n");
+    for (const std::string name : {"a", "b"}) {
+        project.file(name + "/.env", "V=of-" + name + "\n");
+        project.file(name + "/c.yaml", "services: {" + name +
+                                           ": {image: x, environment: [V, SHELL_VAR], secrets: [" + name +
+                                           "]}}\nsecrets: {" + name + ": {environment: V}}\n");
+    }
+    const Project loaded = project.loaded();
+    for (const std::string name : {"a", "b"}) {
+        EXPECT_EQ(loaded.services.at(name).environment,
+                  (Environment{{"V", "of-" + name}, {"SHELL_VAR", "shell"}}));
+        EXPECT_EQ(loaded.secrets.at(name).content, "of-" + name);
+    }
 }
 
 TEST(ComposeInclude, AMissingEnvFileIsAnError) {
