@@ -41,7 +41,9 @@ class ReferenceCheck {
     void check_network(const Entry& attachment) {
         const Node* network = context_.find("networks", attachment.key->text);
         if (!network) {
-            context_.undefined("networks", attachment.key->text, *attachment.key);
+            // `default` needs no declaration; it is there once names are normalised.
+            if (attachment.key->text != "default")
+                context_.undefined("networks", attachment.key->text, *attachment.key);
             return;
         }
         if (boolean_value(network->find("external")).value_or(false)) return;

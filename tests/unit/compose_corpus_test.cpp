@@ -85,6 +85,41 @@ TEST_P(ComposeCorpus, SurvivesTheWayThroughJson) {
     EXPECT_EQ(project_from_json(nlohmann::json::parse(text)), *result.project);
 }
 
+TEST_P(ComposeCorpus, LoadsWithAPhaseLeftOut) {
+    for (bool LoadRequest::*phase : {&LoadRequest::resolve_paths, &LoadRequest::normalize,
+                                     &LoadRequest::resolve_environment, &LoadRequest::check_consistency}) {
+        LoadRequest request = corpus_request(GetParam());
+        request.*phase = false;
+        const LoadResult result = load(request);
+        EXPECT_TRUE(result.project) << render(result.diagnostics, result.sources, false);
+    }
+}
+
+TEST_P(ComposeCorpus, KeepsVariablesWhenTheyAreNotToBeFilledIn) {
+    LoadRequest request = corpus_request(GetParam());
+    request.interpolate = false;
+    const LoadResult first = load(request);
+    ASSERT_TRUE(first.project) << render(first.diagnostics, first.sources, false);
+    ConfigOutputOptions as_written;
+    as_written.double_dollars = false;
+    const std::string text = config_yaml(*first.document->root, as_written);
+    request.files = {"-"};
+    request.stdin_text = text;
+    const LoadResult second = load(request);
+    ASSERT_TRUE(second.project) << render(second.diagnostics, second.sources, false);
+    EXPECT_EQ(config_yaml(*second.document->root, as_written), text);
+}
+
+TEST_P(ComposeCorpus, IsRefusedForNothingButKeysThatAreNotSupportedYet) {
+    LoadRequest request = corpus_request(GetParam());
+    request.purpose = LoadPurpose::run;
+    for (const Diagnostic& diagnostic : load(request).diagnostics) {
+        if (diagnostic.severity != Severity::error) continue;
+        EXPECT_EQ(diagnostic.code, "not-supported") << diagnostic.message;
+        EXPECT_FALSE(diagnostic.position.file.empty()) << diagnostic.message;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Files, ComposeCorpus, ::testing::ValuesIn(corpus_names()),
                          [](const auto& info) { return info.param; });
 
