@@ -35,10 +35,8 @@ class Assembler {
     std::optional<Assembly> run() {
         std::vector<Node*> documents;
         for (const std::string& file : discovery_.files)
-            add(documents,
-                documents_.read_named(
-                    file, discovery_.project_directory,
-                    file == kStdinName ? std::optional{request_.stdin_text.value_or("")} : std::nullopt));
+            add(documents, file == kStdinName ? read_stdin()
+                                              : documents_.read_named(file, discovery_.project_directory));
         if (documents.empty()) return std::nullopt;
         const std::string name = project_name(documents);
         discovery_.variables["COMPOSE_PROJECT_NAME"] = name;
@@ -62,6 +60,13 @@ class Assembler {
         const Model* outer;  ///< the one that includes it
         int depth;
     };
+
+    std::vector<Node*> read_stdin() {
+        if (request_.stdin_text)
+            return documents_.read_text(kStdinName, discovery_.project_directory, *request_.stdin_text);
+        reporter_.error("file", "stdin is read only when it is named with \"-f -\"", {kStdinName, 0, 0});
+        return {};
+    }
 
     void add(std::vector<Node*>& documents, const std::vector<Node*>& more) {
         if (more.empty()) complete_ = false;

@@ -27,10 +27,14 @@ std::string nearest_file_hint(const std::string& path) {
 
 }  // namespace
 
-std::vector<Node*> DocumentReader::read_named(const std::string& file, const std::string& base_directory,
-                                              const std::optional<std::string>& text) {
+std::vector<Node*> DocumentReader::read_text(const std::string& name, const std::string& base_directory,
+                                             std::string text) {
+    reporter_.brought_in(name, {}, {});
+    return parse(tree_.add_file(name, reader_.keep(name, std::move(text)), base_directory));
+}
+
+std::vector<Node*> DocumentReader::read_named(const std::string& file, const std::string& base_directory) {
     reporter_.brought_in(file, {}, {});
-    if (text) return parse(tree_.add_file(file, reader_.keep(file, *text), base_directory));
     const auto read = reader_.read(file);
     if (const auto* why = std::get_if<std::string>(&read)) {
         reporter_.error("file", fmt::format("the file can't be read: {}", *why), {file, 0, 0});

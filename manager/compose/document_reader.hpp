@@ -5,7 +5,6 @@
 #include "manager/compose/document.hpp"
 #include "manager/compose/source_reader.hpp"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,10 +23,12 @@ class DocumentReader {
     DocumentReader(SourceReader& reader, Tree& tree, Reporter& reporter)
         : reader_{reader}, tree_{tree}, reporter_{reporter} {}
 
-    /// The documents of a file that the command line names; `text` is given for stdin.
-    std::vector<Node*> read_named(const std::string& file, const std::string& base_directory,
-                                  const std::optional<std::string>& text);
-    /// The documents of a file that another file names. Empty after an error, which has been reported.
+    /// The documents of a file that the command line names. Empty after an error, which has been reported.
+    std::vector<Node*> read_named(const std::string& file, const std::string& base_directory);
+    /// The same of a text that is no file.
+    std::vector<Node*> read_text(const std::string& name, const std::string& base_directory,
+                                 std::string text);
+    /// The documents of a file that another file names.
     std::vector<Node*> read_used(const std::string& file, const FileUse& use);
     /// One error at `place` when copying values has used up the budget.
     void report_copy_limit(const Node& place);
