@@ -4,6 +4,7 @@
 #include "manager/compose/node_reporter.hpp"
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/used_resources.hpp"
+#include "runtime/base/text.hpp"
 
 #include <algorithm>
 #include <set>
@@ -47,10 +48,10 @@ class SupportCheck {
         }
         if (is_run_ && kind == "services") check_service_values(member);
         if (is_run_ && kind == "networks") {
-            expect_driver(member, "network", "bridge");
-            if (const Node* ipam = usable_member(member, "ipam")) expect_driver(*ipam, "IPAM", "default");
+            expect_driver(member, "bridge", "network");
+            if (const Node* ipam = usable_member(member, "ipam")) expect_driver(*ipam, "default", "IPAM");
         }
-        if (is_run_ && kind == "volumes") expect_driver(member, "volume", "local");
+        if (is_run_ && kind == "volumes") expect_driver(member, "local", "volume");
         reporter_.service.clear();
     }
 
@@ -85,9 +86,8 @@ class SupportCheck {
     }
 
     void check_service_values(const Node& service) {
-        if (const Node* mode = usable_member(service, "network_mode"))
-            if (mode->text != "none" && mode->text != "host")
-                not_supported(*mode, fmt::format("network_mode \"{}\" is not supported yet", mode->text));
+        expect_one_of(usable_member(service, "pull_policy"), {"missing", "never"}, "pull_policy");
+        expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
         if (const Node* links = usable_member(service, "links"))
             for (const Entry& link : links->items()) check_link(*link.value);
         if (const Node* mounts = usable_member(service, "volumes"))
@@ -95,20 +95,28 @@ class SupportCheck {
                 if (const Node* type = usable_member(*mount.value, "type"); type && type->text == "image")
                     not_supported(*type, "volumes of type \"image\" are not supported yet");
         if (const Node* logging = usable_member(service, "logging"))
-            if (const Node* driver = usable_member(*logging, "driver"))
-                if (driver->text == "none" || driver->text == "journald" || driver->text == "syslog")
-                    not_supported(*driver,
-                                  fmt::format("the log driver \"{}\" is not supported yet", driver->text),
-                                  "json-file and local are");
+            if (const Node* driver = usable_member(*logging, "driver"); driver && is_log_driver(driver->text))
+                expect_one_of(driver, {"json-file", "local"}, "the log driver");
+    }
+
+    // Those of the Compose format that write somewhere on this host, or nowhere.
+    static bool is_log_driver(std::string_view name) {
+        static const std::set<std::string_view> kDrivers = {"json-file", "local", "none", "journald",
+                                                            "syslog"};
+        return kDrivers.contains(name);
+    }
+
+    void expect_one_of(const Node* value, const std::vector<std::string>& supported, std::string_view what) {
+        if (!value || std::find(supported.begin(), supported.end(), value->text) != supported.end()) return;
+        not_supported(*value, fmt::format("{} \"{}\" is not supported yet", what, value->text),
+                      fmt::format("{} {}", join(supported, " and "), supported.size() == 1 ? "is" : "are"));
     }
 
     // Values that the runtime replaces by one that it has.
     void warn_of_values(const Node& service) {
-        static const std::set<std::string_view> kLogDrivers = {"json-file", "local", "none", "journald",
-                                                               "syslog"};
         if (const Node* logging = usable_member(service, "logging"))
             if (const Node* driver = usable_member(*logging, "driver");
-                driver && !kLogDrivers.contains(driver->text))
+                driver && !is_log_driver(driver->text))
                 reporter_.warning(
                     "ignored-value",
                     fmt::format("there is no log driver \"{}\"; the output goes to the built-in log files",
@@ -141,11 +149,9 @@ class SupportCheck {
                       "give the service an alias on the network: networks.NAME.aliases");
     }
 
-    void expect_driver(const Node& map, std::string_view what, std::string_view wanted) {
-        const Node* driver = usable_member(map, "driver");
-        if (!driver || driver->text == wanted || boolean_value(map.find("external")).value_or(false)) return;
-        not_supported(*driver, fmt::format("the {} driver \"{}\" is not supported yet", what, driver->text),
-                      fmt::format("\"{}\" is", wanted));
+    void expect_driver(const Node& map, const std::string& driver, std::string_view what) {
+        if (!boolean_value(map.find("external")).value_or(false))
+            expect_one_of(usable_member(map, "driver"), {driver}, fmt::format("the {} driver", what));
     }
 
     NodeReporter reporter_;
