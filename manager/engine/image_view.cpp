@@ -145,6 +145,7 @@ class TreeCopy {
 
 UniqueFd open_image_view(const std::vector<std::string>& layers_topmost_first) {
     std::vector<UniqueFd> layers;
+    layers.reserve(layers_topmost_first.size());
     for (const std::string& path : layers_topmost_first) layers.push_back(open_directory(path));
     if (layers.size() == 1) return std::move(layers.front());
     const UniqueFd fs{fsopen("overlay")};
