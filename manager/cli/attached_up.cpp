@@ -79,6 +79,11 @@ UpScope scope_of(const compose::Project& project, const UpCommand& command) {
             add_dependencies(project, name, scope.involved);
     }
     scope.shown = command.attach_dependencies ? scope.involved : named;
+    std::erase_if(scope.shown, [&](const std::string& name) {
+        const auto service = project.services.find(name);
+        return service != project.services.end() && !service->second.attach &&
+               !command.options.services.contains(name);
+    });
     if (!command.attach.empty()) scope.shown.clear();
     for (const std::string& name : command.attach) {
         check_service(project, "--attach", name);

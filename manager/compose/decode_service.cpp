@@ -42,6 +42,10 @@ class ServiceDecoder {
         const auto value = bytes_value(&node);
         return value == 0 ? std::nullopt : value;  // 0 means no limit
     }
+    static std::optional<std::int64_t> number(const Node& node) {
+        const auto value = integer_value(&node);
+        return value == 0 ? std::nullopt : value;  // 0 means the default
+    }
 
     void environment(const Node& map) {
         for (const Entry& entry : map.items())
@@ -130,6 +134,18 @@ class ServiceDecoder {
         return names;
     }
 
+    // What is the runtime's default anyway needs no field; what it can't do has been refused.
+    void security(const Node& list) {
+        for (const std::string& item : strings_value(&list)) {
+            const SecurityOption option = parse_security_option(item);
+            if (option.name == "no-new-privileges")
+                service_.security.no_new_privileges = option.value != "false";
+            if (option.value != "unconfined") continue;
+            if (option.name == "seccomp") service_.security.seccomp_unconfined = true;
+            if (option.name == "systempaths") service_.security.system_paths_unconfined = true;
+        }
+    }
+
     void ulimits(const Node& map) {
         for (const Entry& entry : map.items())
             service_.ulimits[std::string{entry.key->text}] = {
@@ -162,6 +178,11 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"working_dir", [](D& d, const Node& n) { d.service_.working_dir = text(n); }},
         {"user", [](D& d, const Node& n) { d.service_.user = text(n); }},
         {"hostname", [](D& d, const Node& n) { d.service_.hostname = text(n); }},
+        {"domainname", [](D& d, const Node& n) { d.service_.domainname = text(n); }},
+        {"group_add", [](D& d, const Node& n) { d.service_.group_add = strings_value(&n); }},
+        {"attach", [](D& d, const Node& n) { d.service_.attach = flag(n); }},
+        {"annotations", [](D& d, const Node& n) { d.service_.annotations = decode_texts(&n); }},
+        {"security_opt", [](D& d, const Node& n) { d.security(n); }},
         {"container_name", [](D& d, const Node& n) { d.service_.container_name = text(n); }},
         {"init", [](D& d, const Node& n) { d.service_.init = flag(n); }},
         {"tty", [](D& d, const Node& n) { d.service_.tty = flag(n); }},
@@ -184,6 +205,16 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"cap_drop", [](D& d, const Node& n) { d.service_.cap_drop = capabilities(n); }},
         {"mem_limit", [](D& d, const Node& n) { d.service_.mem_limit_bytes = size(n); }},
         {"mem_reservation", [](D& d, const Node& n) { d.service_.mem_reservation_bytes = size(n); }},
+        {"memswap_limit", [](D& d, const Node& n) { d.service_.memswap_limit_bytes = size(n); }},
+        {"shm_size", [](D& d, const Node& n) { d.service_.shm_size_bytes = size(n); }},
+        {"cpu_shares", [](D& d, const Node& n) { d.service_.cpu_shares = number(n); }},
+        {"cpu_quota", [](D& d, const Node& n) { d.service_.cpu_quota_us = number(n); }},
+        {"cpu_period", [](D& d, const Node& n) { d.service_.cpu_period_us = number(n); }},
+        {"cpuset", [](D& d, const Node& n) { d.service_.cpuset = text(n); }},
+        {"oom_score_adj",
+         [](D& d, const Node& n) {
+             d.service_.oom_score_adj = static_cast<int>(integer_value(&n).value_or(0));
+         }},
         {"cpus",
          [](D& d, const Node& n) {
              if (const auto value = number_value(&n); value && *value != 0) d.service_.cpus = value;

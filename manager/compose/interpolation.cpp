@@ -9,8 +9,8 @@ namespace stack::compose {
 namespace {
 
 constexpr int kDeepestNesting = 100;
-constexpr std::size_t kLargestText = 16u << 20;   // of one value, so that doubling variables end somewhere
-constexpr std::size_t kLargestTotal = 64u << 20;  // of all values of a load
+constexpr std::size_t kLargestText = 16u << 20;  // of one value, so that doubling variables end somewhere
+constexpr std::size_t kLargestLoad = 64u << 20;  // of all values of a load
 constexpr std::size_t kMostWarnings = 100;
 
 bool is_name_start(char c) {
@@ -215,7 +215,7 @@ class TreeInterpolator {
 
   private:
     void expand(Node& node) {
-        if (run_.bytes > kLargestTotal) return;  // said already
+        if (run_.bytes > kLargestLoad) return;  // said already
         const InterpolatedText result = interpolate(node.text, lookup_);
         for (const auto& [name, offset] : result.unset) {
             if (run_.warned.size() >= kMostWarnings || !run_.warned.insert(name).second) continue;
@@ -237,7 +237,7 @@ class TreeInterpolator {
             return;
         }
         run_.bytes += result.text.size();
-        if (run_.bytes > kLargestTotal) {
+        if (run_.bytes > kLargestLoad) {
             reporter_.error("interpolation-limit", "the files grow beyond 64 MiB by interpolation",
                             tree_.position(node));
             return;

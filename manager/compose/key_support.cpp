@@ -4,6 +4,7 @@
 #include "manager/compose/node_reporter.hpp"
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/used_resources.hpp"
+#include "manager/compose/value_forms.hpp"
 #include "runtime/base/text.hpp"
 
 #include <algorithm>
@@ -87,7 +88,13 @@ class SupportCheck {
 
     void check_service_values(const Node& service) {
         expect_one_of(usable_member(service, "pull_policy"), {"missing", "never"}, "pull_policy");
+        expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
+        expect_one_of(usable_member(service, "ipc"), {"private", "shareable"}, "ipc");
+        expect_one_of(usable_member(service, "cgroup"), {"private"}, "cgroup");
+        expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
         expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
+        if (const Node* options = usable_member(service, "security_opt"))
+            for (const Entry& option : options->items()) check_security_option(*option.value);
         if (const Node* links = usable_member(service, "links"))
             for (const Entry& link : links->items()) check_link(*link.value);
         if (const Node* mounts = usable_member(service, "volumes"))
@@ -110,6 +117,26 @@ class SupportCheck {
         if (!value || std::find(supported.begin(), supported.end(), value->text) != supported.end()) return;
         not_supported(*value, fmt::format("{} \"{}\" is not supported yet", what, value->text),
                       fmt::format("{} {}", join(supported, " and "), supported.size() == 1 ? "is" : "are"));
+    }
+
+    static const std::vector<std::string>& host_platforms() {
+#if defined(__x86_64__)
+        static const std::vector<std::string> kPlatforms = {"linux", "linux/amd64", "linux/x86_64"};
+#elif defined(__aarch64__)
+        static const std::vector<std::string> kPlatforms = {"linux", "linux/arm64", "linux/arm64/v8",
+                                                            "linux/aarch64"};
+#else
+        static const std::vector<std::string> kPlatforms = {"linux"};
+#endif
+        return kPlatforms;
+    }
+
+    void check_security_option(const Node& node) {
+        const SecurityOption option = parse_security_option(node.text);
+        if (option.name == "no-new-privileges" || option.value == "unconfined") return;
+        if (option.name == "label" && option.value == "disable") return;
+        not_supported(node, fmt::format("security_opt \"{}\" is not supported yet", node.text),
+                      option.name == "seccomp" ? "the built-in profile and seccomp=unconfined are" : "");
     }
 
     // Values that the runtime replaces by one that it has.

@@ -110,15 +110,25 @@ struct Logging {
     bool operator==(const Logging&) const = default;
 };
 
+/// What `security_opt` changes.
+struct SecurityOptions {
+    bool no_new_privileges = false;
+    bool seccomp_unconfined = false;
+    bool system_paths_unconfined = false;  ///< nothing below /proc and /sys is masked or read-only
+    bool operator==(const SecurityOptions&) const = default;
+};
+
 struct Service {
     std::string name;
     std::string image;
     std::optional<std::vector<std::string>> command, entrypoint;  ///< empty: cleared; nullopt: the image's
     Environment environment;                                      ///< env_file folded in
-    std::string working_dir, user, hostname, container_name;
+    std::string working_dir, user, hostname, domainname, container_name;
+    std::vector<std::string> group_add;  ///< names or numbers
     std::optional<bool> init;
     bool tty = false, stdin_open = false, read_only = false;
-    std::map<std::string, std::string> labels;
+    bool attach = true;  ///< false: its output is shown only when it is named
+    std::map<std::string, std::string> labels, annotations;
     std::map<std::string, Dependency> depends_on;
     std::optional<Healthcheck> healthcheck;
     RestartPolicy restart;
@@ -131,8 +141,14 @@ struct Service {
     std::string network_mode;                           ///< empty, none, host
     std::vector<FileGrant> secrets, configs;
     std::vector<std::string> cap_add, cap_drop;
+    SecurityOptions security;
     std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;
+    std::optional<std::int64_t> memswap_limit_bytes;  ///< memory and swap together; -1: no limit
+    std::optional<std::int64_t> shm_size_bytes;
     std::optional<double> cpus;
+    std::optional<std::int64_t> cpu_shares, cpu_quota_us, cpu_period_us;
+    std::string cpuset;  ///< `0-3,6`
+    std::optional<int> oom_score_adj;
     std::optional<std::int64_t> pids_limit;
     std::map<std::string, Ulimit> ulimits;
     std::map<std::string, std::string> sysctls;

@@ -125,6 +125,13 @@ void members(V& v, std::type_identity<Logging>) {
 }
 
 template <class V>
+void members(V& v, std::type_identity<SecurityOptions>) {
+    v("no_new_privileges", &SecurityOptions::no_new_privileges);
+    v("seccomp_unconfined", &SecurityOptions::seccomp_unconfined);
+    v("system_paths_unconfined", &SecurityOptions::system_paths_unconfined);
+}
+
+template <class V>
 void members(V& v, std::type_identity<Service>) {
     v("name", &Service::name);
     v("image", &Service::image);
@@ -134,12 +141,16 @@ void members(V& v, std::type_identity<Service>) {
     v("working_dir", &Service::working_dir);
     v("user", &Service::user);
     v("hostname", &Service::hostname);
+    v("domainname", &Service::domainname);
     v("container_name", &Service::container_name);
     v("init", &Service::init);
     v("tty", &Service::tty);
     v("stdin_open", &Service::stdin_open);
     v("read_only", &Service::read_only);
+    v("attach", &Service::attach);
     v("labels", &Service::labels);
+    v("annotations", &Service::annotations);
+    v("group_add", &Service::group_add);
     v("depends_on", &Service::depends_on);
     v("healthcheck", &Service::healthcheck);
     v("restart", &Service::restart);
@@ -154,9 +165,17 @@ void members(V& v, std::type_identity<Service>) {
     v("configs", &Service::configs);
     v("cap_add", &Service::cap_add);
     v("cap_drop", &Service::cap_drop);
+    v("security", &Service::security);
     v("mem_limit_bytes", &Service::mem_limit_bytes);
     v("mem_reservation_bytes", &Service::mem_reservation_bytes);
+    v("memswap_limit_bytes", &Service::memswap_limit_bytes);
+    v("shm_size_bytes", &Service::shm_size_bytes);
     v("cpus", &Service::cpus);
+    v("cpu_shares", &Service::cpu_shares);
+    v("cpu_quota_us", &Service::cpu_quota_us);
+    v("cpu_period_us", &Service::cpu_period_us);
+    v("cpuset", &Service::cpuset);
+    v("oom_score_adj", &Service::oom_score_adj);
     v("pids_limit", &Service::pids_limit);
     v("ulimits", &Service::ulimits);
     v("sysctls", &Service::sysctls);

@@ -145,15 +145,16 @@ bool is_device_cgroup_rule(std::string_view text) {
 }
 
 bool is_security_option(std::string_view text) {
+    const auto [name, value] = parse_security_option(text);
+    if (name == "no-new-privileges") return text == name || value == "true" || value == "false";
+    if (name == "systempaths") return value == "unconfined";
+    return !value.empty() && (name == "seccomp" || name == "apparmor" || name == "label");
+}
+
+SecurityOption parse_security_option(std::string_view text) {
     const std::size_t cut = text.find_first_of(":=");
-    const std::string_view key = text.substr(0, cut);
-    if (key == "no-new-privileges") {
-        const std::string_view value = cut == std::string_view::npos ? "true" : text.substr(cut + 1);
-        return value == "true" || value == "false";
-    }
-    if (cut == std::string_view::npos || cut + 1 == text.size()) return false;
-    if (key == "systempaths") return text.substr(cut + 1) == "unconfined";
-    return key == "seccomp" || key == "apparmor" || key == "label";
+    if (cut == std::string_view::npos) return {text, {}};
+    return {text.substr(0, cut), text.substr(cut + 1)};
 }
 
 bool is_namespaced_sysctl(std::string_view name) {

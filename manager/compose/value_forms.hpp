@@ -25,6 +25,12 @@ bool is_cpu_set(std::string_view text);             ///< `0-3,5`
 bool is_device_permissions(std::string_view text);  ///< of r, w and m
 bool is_device_cgroup_rule(std::string_view text);  ///< `c 1:3 rwm`
 bool is_security_option(std::string_view text);
+/// An option of `security_opt`: `no-new-privileges`, `seccomp=unconfined`, `label:disable`.
+struct SecurityOption {
+    std::string_view name;
+    std::string_view value;  ///< empty: none was given
+};
+SecurityOption parse_security_option(std::string_view text);
 bool is_namespaced_sysctl(std::string_view name);
 bool is_service_reference(std::string_view text);  ///< `service:NAME` or `container:NAME`
 

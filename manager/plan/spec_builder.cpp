@@ -71,6 +71,9 @@ ProcessSpec process_spec(const SpecInputs& inputs, const std::string& hostname) 
     process.user = !service.user.empty() ? service.user : inputs.image.user;
     // By name of a user, not by a bare number, so that root has the groups that the image's /etc/group gives it.
     if (process.user.empty()) process.user = "0";
+    process.group_add = service.group_add;
+    process.no_new_privileges = service.security.no_new_privileges;
+    process.oom_score_adj = service.oom_score_adj;
     process.rlimits = rlimits(service);
     try {
         process.capabilities = capability_sets(resolve_capabilities(
@@ -144,8 +147,16 @@ std::vector<MountSpec> wanted_mounts(const SpecInputs& inputs) {
     return mounts;
 }
 
+void set_size(MountSpec& mount, std::int64_t bytes) {
+    std::erase_if(mount.options, [](const std::string& option) { return option.starts_with("size="); });
+    mount.options.push_back(fmt::format("size={}", bytes));
+}
+
 std::vector<MountSpec> all_mounts(const SpecInputs& inputs) {
     std::vector<MountSpec> mounts = default_mounts();
+    if (inputs.service.shm_size_bytes)
+        for (MountSpec& mount : mounts)
+            if (mount.destination == "/dev/shm") set_size(mount, *inputs.service.shm_size_bytes);
     for (MountSpec& mount : wanted_mounts(inputs)) {
         std::erase_if(mounts, [&](const MountSpec& other) { return other.destination == mount.destination; });
         mounts.push_back(std::move(mount));
@@ -165,8 +176,13 @@ ResourceSpec resources(const Service& service) {
         // Docker's default: as much swap again as memory.
         result.memory_swap_bytes = limit > std::numeric_limits<std::int64_t>::max() / 2 ? -1 : 2 * limit;
     }
+    if (service.memswap_limit_bytes) result.memory_swap_bytes = *service.memswap_limit_bytes;
     if (service.mem_reservation_bytes && *service.mem_reservation_bytes > 0)
         result.memory_reservation_bytes = *service.mem_reservation_bytes;
+    if (service.cpu_shares) result.cpu_shares = static_cast<std::uint64_t>(*service.cpu_shares);
+    if (service.cpu_period_us) result.cpu_period_us = static_cast<std::uint64_t>(*service.cpu_period_us);
+    result.cpu_quota_us = service.cpu_quota_us;
+    result.cpuset_cpus = service.cpuset;
     if (service.cpus && *service.cpus > 0) {
         result.cpu_period_us = kPeriodUs;
         result.cpu_quota_us = std::llround(*service.cpus * static_cast<double>(kPeriodUs));
@@ -278,6 +294,7 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     ContainerSpec spec;
     spec.id = inputs.id;
     spec.hostname = effective_hostname(service, inputs.id, inputs.host_hostname);
+    spec.domainname = service.domainname;
     spec.root.lower = inputs.layers;
     spec.root.upper = inputs.upper;
     spec.root.work = inputs.work;
@@ -288,12 +305,16 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     spec.cgroups_path = inputs.cgroups_path;
     spec.resources = resources(service);
     spec.sysctl = service.sysctls;
-    spec.masked_paths = default_masked_paths();
-    spec.readonly_paths = default_readonly_paths();
+    if (service.security.seccomp_unconfined) spec.seccomp.kind = SeccompSpec::Kind::unconfined;
+    if (!service.security.system_paths_unconfined) {
+        spec.masked_paths = default_masked_paths();
+        spec.readonly_paths = default_readonly_paths();
+    }
     spec.init = service.init.value_or(false);
-    spec.annotations = {{"stack.project", inputs.project},
-                        {"stack.service", service.name},
-                        {"stack.container", inputs.container_name}};
+    spec.annotations = service.annotations;
+    spec.annotations["stack.project"] = inputs.project;
+    spec.annotations["stack.service"] = service.name;
+    spec.annotations["stack.container"] = inputs.container_name;
     return spec;
 }
 

@@ -146,5 +146,30 @@ services:
     EXPECT_THAT(facts["mounts"].dump(), HasSubstr("overlay / overlay ro"));
 }
 
+TEST_F(Isolation, IsShapedByTheServicesKeys) {
+    up(R"(
+services:
+  web:
+    image: payload
+    command: [stack-payload, sleep]
+    domainname: example.test
+    group_add: ["44"]
+    oom_score_adj: 300
+    shm_size: 1m
+    cpuset: "0"
+    security_opt: [no-new-privileges, seccomp=unconfined]
+)");
+    const std::string seen =
+        exec("web", {"sh", "-c",
+                     "cat /proc/1/status /proc/1/oom_score_adj /proc/sys/kernel/domainname /proc/mounts"})
+            .out;
+    EXPECT_THAT(seen, HasSubstr("Groups:\t0 44 "));
+    EXPECT_THAT(seen, HasSubstr("NoNewPrivs:\t1\n"));
+    EXPECT_THAT(seen, HasSubstr("Seccomp:\t0\n"));
+    EXPECT_THAT(seen, HasSubstr("Cpus_allowed_list:\t0\n"));
+    EXPECT_THAT(seen, HasSubstr("\n300\nexample.test\n"));
+    EXPECT_THAT(seen, HasSubstr("/dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k"));
+}
+
 }  // namespace
 }  // namespace stack::test

@@ -124,5 +124,16 @@ TEST_F(Logs, FollowUntilTheContainerEnds) {
     EXPECT_EQ(outcome.out, "tick 1\ntick 2\ntick 3\ntick 4\ntick 5\n");
 }
 
+TEST_F(Logs, AttachFalseHidesAServiceUnlessItIsNamed) {
+    up(R"(
+services:
+  loud: {image: payload, command: [sh, -c, 'echo loud']}
+  quiet: {image: payload, command: [sh, -c, 'echo quiet'], attach: false}
+)");
+    ASSERT_TRUE(reaches("loud", "exited") && reaches("quiet", "exited"));
+    EXPECT_EQ(stack().run({"logs", "--no-log-prefix"}).out, "loud\n");
+    EXPECT_EQ(logs("quiet"), "quiet\n");
+}
+
 }  // namespace
 }  // namespace stack::test

@@ -204,6 +204,39 @@ TEST(SpecBuilder, CarriesTheServicesWishesOver) {
     EXPECT_EQ(spec.process.cwd, "/own");
 }
 
+TEST(SpecBuilder, CarriesLimitsAndSecurityOptionsOver) {
+    SpecInputs in = inputs();
+    compose::Service& service = in.service;
+    service.domainname = "example.test";
+    service.group_add = {"audio", "44"};
+    service.oom_score_adj = 300;
+    service.shm_size_bytes = 1 << 20;
+    service.mem_limit_bytes = 64 << 20;
+    service.memswap_limit_bytes = 64 << 20;
+    service.cpu_shares = 512;
+    service.cpu_quota_us = 50000;
+    service.cpu_period_us = 200000;
+    service.cpuset = "0";
+    service.annotations = {{"note", "x"}};
+    service.security = {true, true, true};
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_EQ(spec.domainname, "example.test");
+    EXPECT_EQ(spec.process.group_add, service.group_add);
+    EXPECT_EQ(spec.process.oom_score_adj, 300);
+    EXPECT_TRUE(spec.process.no_new_privileges);
+    EXPECT_EQ(spec.seccomp.kind, SeccompSpec::Kind::unconfined);
+    EXPECT_TRUE(spec.masked_paths.empty() && spec.readonly_paths.empty());
+    EXPECT_EQ(spec.resources.memory_swap_bytes, 64 << 20);
+    EXPECT_EQ(spec.resources.cpu_shares, 512u);
+    EXPECT_EQ(spec.resources.cpu_quota_us, 50000);
+    EXPECT_EQ(spec.resources.cpu_period_us, 200000u);
+    EXPECT_EQ(spec.resources.cpuset_cpus, "0");
+    EXPECT_EQ(spec.annotations.at("note"), "x");
+    const std::vector<std::string>& options = mount_at(spec, "/dev/shm").options;
+    EXPECT_EQ(std::count(options.begin(), options.end(), "size=1048576"), 1);
+    EXPECT_EQ(std::count(options.begin(), options.end(), "size=65536k"), 0);
+}
+
 TEST(SpecBuilder, ChangesCapabilitiesByAddAndDrop) {
     SpecInputs in = inputs();
     in.service.cap_drop = {"ALL"};

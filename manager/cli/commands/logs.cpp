@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -25,11 +26,26 @@ namespace {
 // Kernels before 6.4 don't tell about spliced bytes, so the files are looked at this often.
 constexpr int kPollMs = 100;
 
-bool selected(const LogsCommand& command, const std::string& service, int number) {
-    if (command.index > 0 && number != command.index) return false;
-    return command.services.empty() ||
-           std::find(command.services.begin(), command.services.end(), service) != command.services.end();
-}
+/// Which containers' output is asked for.
+class Selection {
+  public:
+    Selection(const LogsCommand& command, const NamedProject& project)
+        : index_{command.index}, named_{command.services.begin(), command.services.end()} {
+        if (!project.project) return;
+        for (const auto& [name, service] : project.project->services)
+            if (!service.attach) unattached_.insert(name);
+    }
+
+    bool operator()(const std::string& service, int number) const {
+        if (index_ > 0 && number != index_) return false;
+        return named_.empty() ? !unattached_.contains(service) : named_.contains(service);
+    }
+
+  private:
+    int index_;
+    std::set<std::string> named_;
+    std::set<std::string> unattached_;  // `attach: false`: shown when named only
+};
 
 /// A name that neither the file nor a container has is a mistake.
 void check_services(const LogsCommand& command, const NamedProject& project,
@@ -50,11 +66,11 @@ void check_services(const LogsCommand& command, const NamedProject& project,
 
 class LogsRun {
   public:
-    LogsRun(const Context& context, const LogsCommand& command, std::string project,
+    LogsRun(const Context& context, const LogsCommand& command, const NamedProject& project,
             const logs::LogReadOptions& options)
         : context_{context},
-          command_{command},
-          project_{std::move(project)},
+          selected_{command, project},
+          project_{project.name},
           sink_{context.out.fd, context.err.fd},
           view_{options, style_of(context, command), sink_, false},
           later_{options} {
@@ -64,7 +80,7 @@ class LogsRun {
     void add(const engine::ProjectState& state) {
         for (const engine::StoredContainer& container : state.containers) {
             const engine::ContainerRecord& record = container.record;
-            if (!selected(command_, record.service_name, record.number) || view_.has(record.id)) continue;
+            if (!selected_(record.service_name, record.number) || view_.has(record.id)) continue;
             const std::optional<logs::LogReadOptions> options =
                 begun_ ? std::optional{later_} : std::optional<logs::LogReadOptions>{};
             view_.add(record.id, log_name(project_, record.service_name, record.number, record.name),
@@ -114,7 +130,7 @@ class LogsRun {
         return std::any_of(state.containers.begin(), state.containers.end(), [&](const auto& container) {
             using plan::ContainerStatus;
             const ContainerStatus status = container.state.status;
-            return selected(command_, container.record.service_name, container.record.number) &&
+            return selected_(container.record.service_name, container.record.number) &&
                    (status == ContainerStatus::running || status == ContainerStatus::paused ||
                     status == ContainerStatus::restarting);
         });
@@ -122,14 +138,13 @@ class LogsRun {
 
     bool none_lives(const EventStream& events) const {
         return std::none_of(events.containers().begin(), events.containers().end(), [&](const auto& entry) {
-            return selected(command_, entry.second.service, entry.second.number) &&
-                   EventStream::lives(entry.second);
+            return selected_(entry.second.service, entry.second.number) && EventStream::lives(entry.second);
         });
     }
 
     const Context& context_;
-    const LogsCommand& command_;
-    std::string project_;
+    const Selection selected_;
+    const std::string project_;
     LogSink sink_;
     LogView view_;
     logs::LogReadOptions later_;
@@ -148,7 +163,7 @@ int run_logs(const Context& context, const LogsCommand& command) {
     options.since_ns = read_time_argument("--since", command.since, now);
     options.until_ns = read_time_argument("--until", command.until, now);
     options.follow = command.follow;
-    LogsRun run{context, command, project.name, options};
+    LogsRun run{context, command, project, options};
     run.add(state);
     if (command.follow) return run.follow();
     run.print();
