@@ -77,7 +77,7 @@ Node* env_files_form(const CanonicalContext& context, Node& node) {
     Node* list = node.is_scalar() ? context.list_of(node) : &node;
     for (Entry& entry : list->items()) {
         Node& item = *entry.value;
-        if (item.is_null()) continue;
+        if (item.is_null() || item.broken) continue;
         if (item.is_scalar()) {
             entry.value = context.instead_of(item, NodeKind::mapping);
             context.tree.set(*entry.value, "path", &item);

@@ -208,6 +208,8 @@ class ValueChecker {
             const bool services = entry.key->text == "services";
             for (Entry& member : entry.value->items()) {
                 if (services) reporter_.service = member.key->text;
+                if (entry.key->text == "models" && member.value->is_null())
+                    reporter_.error("value", "the model is missing", *member.key);
                 if (!member.value->is_mapping() || member.value->broken || !found->second->named) continue;
                 if (entry.key->text == "models") require(*member.value, required_rules().back(), *member.key);
                 auto visit = [this](Entry& one, const KeyNode& known) { return check(one, *known.row); };

@@ -24,6 +24,32 @@ void check_stop_signal(NodeReporter& reporter, Node& value) {
             "write a name like SIGTERM or a number from 1 to 64";
 }
 
+void check_microseconds(NodeReporter& reporter, Node& value) {
+    if (!parse_int(value.text) && !parse_duration(value.text))
+        reporter.fault(value, fmt::format("\"{}\" is not a time", value.text)).hint =
+            "write a number of microseconds, or a duration such as 400us";
+}
+
+// Each is passed on as a flag; a list repeats it.
+void check_provider_options(NodeReporter& reporter, Node& options) {
+    if (!options.is_mapping()) {
+        reporter.fault(options, "provider.options must be a map");
+        return;
+    }
+    const auto is_flag = [](const Node& value) { return value.is_scalar() || value.is_null(); };
+    for (Entry& entry : options.items()) {
+        const auto items = entry.value->items();
+        const bool legal = entry.value->is_sequence()
+                               ? std::all_of(items.begin(), items.end(),
+                                             [&](const Entry& item) { return is_flag(*item.value); })
+                               : is_flag(*entry.value);
+        if (!legal && !entry.value->broken)
+            reporter.fault(
+                *entry.value,
+                fmt::format("provider.options.{} must be a value or a list of values", entry.key->text));
+    }
+}
+
 void check_variables(NodeReporter& reporter, Node& map) {
     for (const Entry& entry : map.items())
         if (entry.key->text.empty() && !entry.value->broken)
@@ -170,6 +196,9 @@ void check_count(NodeReporter& reporter, Node& list) {
 void add_service_checks(std::unordered_map<std::string_view, ValueCheck>& checks) {
     checks.insert({{"services.*.restart", check_restart},
                    {"services.*.stop_signal", check_stop_signal},
+                   {"services.*.cpu_rt_period", check_microseconds},
+                   {"services.*.cpu_rt_runtime", check_microseconds},
+                   {"services.*.provider.options", check_provider_options},
                    {"services.*.environment", check_variables},
                    {"services.*.post_start[].environment", check_variables},
                    {"services.*.pre_stop[].environment", check_variables},
