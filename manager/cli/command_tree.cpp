@@ -1,6 +1,5 @@
 #include "manager/cli/command_tree.hpp"
 
-#include "manager/cli/settings.hpp"
 #include "runtime/base/signals.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/units.hpp"
@@ -622,7 +621,6 @@ std::variant<GlobalOptions, ParseFailure, HelpWanted, VersionWanted> parse_globa
     try {
         std::vector<std::string> reversed = words_for_cli11(words);
         parser->app.parse(reversed);
-        apply_settings(parser->app);
     } catch (const CLI::CallForHelp&) {
         return HelpWanted{};
     } catch (const CLI::ParseError& error) {
@@ -642,7 +640,6 @@ std::variant<Command, ParseFailure, HelpWanted> parse_command(std::string_view p
     try {
         std::vector<std::string> reversed = words_for_cli11(words);
         parser->app.parse(reversed);
-        apply_settings(parser->app);
         return parser->finish();
     } catch (const CLI::CallForHelp&) {
         return HelpWanted{};

@@ -34,10 +34,19 @@ bool no_file_found(const compose::LoadResult& result) {
         [](const compose::Diagnostic& d) { return d.code == "no-file" && d.position.file.empty(); });
 }
 
-}  // namespace
+std::map<std::string, std::string> shell_environment() {
+    std::map<std::string, std::string> variables;
+    for (char** entry = environ; *entry; ++entry) {
+        const std::string_view text{*entry};
+        const std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos)
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return variables;
+}
 
-compose::LoadRequest load_request(const Context& context) {
-    const GlobalOptions& globals = context.globals;
+/// All but the text of stdin, which can be read once.
+compose::LoadRequest request_of(const GlobalOptions& globals) {
     compose::LoadRequest request;
     request.files = globals.files;
     request.cwd = std::filesystem::current_path().string();
@@ -45,15 +54,24 @@ compose::LoadRequest load_request(const Context& context) {
     request.project_directory = globals.project_directory;
     request.env_files = globals.env_files;
     request.profiles = globals.profiles;
-    for (char** entry = environ; *entry; ++entry) {
-        const std::string_view text{*entry};
-        const std::size_t equals = text.find('=');
-        if (equals != std::string_view::npos)
-            request.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    if (std::find(globals.files.begin(), globals.files.end(), "-") != globals.files.end())
+    request.environment = shell_environment();
+    return request;
+}
+
+}  // namespace
+
+compose::LoadRequest load_request(const Context& context) {
+    const std::vector<std::string>& files = context.globals.files;
+    compose::LoadRequest request = request_of(context.globals);
+    if (std::find(files.begin(), files.end(), "-") != files.end())
         request.stdin_text = read_all(STDIN_FILENO, "stdin");
     return request;
+}
+
+std::map<std::string, std::string> steering_variables(const GlobalOptions& globals) {
+    std::error_code gone;  // commands that need no project run in a directory that was removed, too
+    static_cast<void>(std::filesystem::current_path(gone));
+    return gone ? shell_environment() : compose::environment_without_file(request_of(globals));
 }
 
 compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request,

@@ -5,6 +5,7 @@
 #include "manager/cli/commands.hpp"
 #include "manager/compose/loader.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,9 @@ namespace stack::cli {
 struct AlreadyReported {
     int exit_code = 1;
 };
+
+/// What steers the program: the shell's variables over those of `.env`.
+std::map<std::string, std::string> steering_variables(const GlobalOptions& globals);
 
 /// What the loader is asked for; commands adjust it before `load_project`.
 compose::LoadRequest load_request(const Context& context);

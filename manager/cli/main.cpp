@@ -3,6 +3,7 @@
 #include "manager/cli/command_line.hpp"
 #include "manager/cli/commands.hpp"
 #include "manager/cli/diagnostics.hpp"
+#include "manager/cli/environment_flags.hpp"
 #include "manager/cli/loading.hpp"
 #include "manager/supervisor/supervise.hpp"
 #include "runtime/base/fd.hpp"
@@ -112,7 +113,9 @@ int run_program(const std::vector<std::string>& words) {
         write_all(STDERR_FILENO, render_error(error, colour), "stderr");
         return wrong->exit_code;
     }
-    return run_invocation(std::get<Invocation>(parsed));
+    Invocation invocation = std::get<Invocation>(parsed);
+    apply_environment(invocation, steering_variables(invocation.globals));
+    return run_invocation(invocation);
 }
 
 }  // namespace

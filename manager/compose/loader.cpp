@@ -113,11 +113,15 @@ LoadResult load(const LoadRequest& request) {
 
 std::optional<std::string> project_name_without_file(const LoadRequest& request) {
     if (!request.project_name.empty()) return given_project_name(request, {});
+    return given_project_name(request, environment_without_file(request));
+}
+
+std::map<std::string, std::string> environment_without_file(const LoadRequest& request) {
     // `.env` is looked for where load() would look first; without it only the shell can say.
     Reporter ignored;
     SourceReader reader{request.cwd, DocumentLimits{}.file_bytes};
-    const std::optional<Discovery> found = discover(request, reader, ignored);
-    return given_project_name(request, found ? found->variables : request.environment);
+    std::optional<Discovery> found = discover(request, reader, ignored);
+    return found ? std::move(found->variables) : request.environment;
 }
 
 }  // namespace stack::compose

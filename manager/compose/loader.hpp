@@ -80,4 +80,8 @@ LoadResult load(const LoadRequest& request);
 /// be told from the request's name, COMPOSE_PROJECT_NAME or `.env`, so that a file has to be loaded.
 std::optional<std::string> project_name_without_file(const LoadRequest& request);
 
+/// The variables that load() would see, without a look at compose files; the shell's alone when something is wrong
+/// with the others, which load() will tell.
+std::map<std::string, std::string> environment_without_file(const LoadRequest& request);
+
 }  // namespace stack::compose

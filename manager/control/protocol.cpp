@@ -177,6 +177,7 @@ std::string to_json(const UpRequest& request) {
                  {"no_recreate", o.no_recreate},
                  {"no_deps", o.no_deps},
                  {"remove_orphans", o.remove_orphans},
+                 {"ignore_orphans", o.ignore_orphans},
                  {"start", o.start},
                  {"wait", request.wait},
                  {"parallel", request.parallel}};
@@ -250,6 +251,7 @@ UpRequest parse_up_request(std::string_view text) {
     options.read("no_recreate", o.no_recreate);
     options.read("no_deps", o.no_deps);
     options.read("remove_orphans", o.remove_orphans);
+    options.read("ignore_orphans", o.ignore_orphans);
     options.read("start", o.start);
     options.read("timeout_ms", o.timeout);
     options.read("wait", request.wait);

@@ -576,7 +576,7 @@ void UpPlanner::note_unchanged() {
 }
 
 void UpPlanner::warn_of_orphans() {
-    if (orphans_.empty() || options_.remove_orphans) return;
+    if (orphans_.empty() || options_.remove_orphans || options_.ignore_orphans) return;
     std::vector<std::string> names;
     for (const ObservedContainer* orphan : orphans_) names.push_back(orphan->name);
     builder_.warn(

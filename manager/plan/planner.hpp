@@ -19,7 +19,8 @@ struct UpOptions {
     std::set<std::string> services;  ///< empty: all; their dependencies come along
     std::map<std::string, int> scale;
     bool force_recreate = false, no_recreate = false, no_deps = false, remove_orphans = false;
-    bool start = true;  ///< false: create only
+    bool ignore_orphans = false;  ///< no warning of them
+    bool start = true;            ///< false: create only
     std::optional<std::chrono::nanoseconds> timeout;
     bool operator==(const UpOptions&) const = default;
 };

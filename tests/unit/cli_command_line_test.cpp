@@ -36,45 +36,6 @@ std::string text(const Words& words) {
     return std::get<Text>(parse_command_line(words)).text;
 }
 
-/// A variable of the environment for the length of a test.
-class ScopedVariable {
-  public:
-    ScopedVariable(const char* name, const char* value) : name_{name} { ::setenv(name, value, 1); }
-    ~ScopedVariable() { ::unsetenv(name_); }
-    ScopedVariable(const ScopedVariable&) = delete;
-    ScopedVariable& operator=(const ScopedVariable&) = delete;
-
-  private:
-    const char* name_;
-};
-
-TEST(CommandLine, TakesSettingsFromTheEnvironmentUnlessTheFlagIsGiven) {
-    const ScopedVariable ansi{"COMPOSE_ANSI", "never"}, progress{"COMPOSE_PROGRESS", "plain"},
-        parallel{"COMPOSE_PARALLEL_LIMIT", "3"}, orphans{"COMPOSE_REMOVE_ORPHANS", "True"};
-    const GlobalOptions g = parse({"ps"}).globals;
-    EXPECT_EQ(g.ansi, AnsiMode::never);
-    EXPECT_EQ(g.progress, ProgressMode::plain);
-    EXPECT_EQ(g.parallel, 3);
-    EXPECT_TRUE(command<UpCommand>({"up"}).options.remove_orphans);
-    EXPECT_TRUE(command<DownCommand>({"down"}).options.remove_orphans);
-    EXPECT_EQ(parse({"--ansi", "always", "--parallel=-1", "ps"}).globals.ansi, AnsiMode::always);
-    EXPECT_EQ(parse({"--ansi", "always", "--parallel=-1", "ps"}).globals.parallel, -1);
-}
-
-TEST(CommandLine, RefusesSettingsOfTheEnvironmentByTheirName) {
-    {
-        const ScopedVariable parallel{"COMPOSE_PARALLEL_LIMIT", "many"};
-        EXPECT_EQ(usage_error({"ps"}).message, "COMPOSE_PARALLEL_LIMIT: 'many' is not a number from -1");
-    }
-    {
-        const ScopedVariable ansi{"COMPOSE_ANSI", "sometimes"};
-        EXPECT_EQ(usage_error({"ps"}).message,
-                  "COMPOSE_ANSI: must be one of auto, never, always, not 'sometimes'");
-    }
-    const ScopedVariable orphans{"COMPOSE_REMOVE_ORPHANS", "perhaps"};
-    EXPECT_EQ(usage_error({"up"}).message, "COMPOSE_REMOVE_ORPHANS: must be true or false, not 'perhaps'");
-}
-
 TEST(CommandLine, ReadsGlobalFlagsBeforeTheCommand) {
     const GlobalOptions g = parse({"-f",
                                    "a.yaml",

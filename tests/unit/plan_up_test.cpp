@@ -331,6 +331,9 @@ TEST(Planner, WarnsOfOrphansAndRemovesThemOnRequestBeforeAnythingStarts) {
     EXPECT_THAT(plan.warnings,
                 ElementsAre(HasSubstr("Found orphan containers (shop-old-1) for this project.")));
     UpOptions options;
+    options.ignore_orphans = true;
+    EXPECT_TRUE(plan_up(project, state, options).warnings.empty());
+    options.ignore_orphans = false;
     options.remove_orphans = true;
     EXPECT_EQ(up_text(project, state, options),
               "stop container shop-old-1 (not in the file)\n"
