@@ -1,6 +1,7 @@
 #include "manager/cli/environment_flags.hpp"
 
 #include "manager/cli/command_tree.hpp"
+#include "manager/compose/discovery.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 
@@ -51,13 +52,7 @@ class EnvironmentFlags {
                     fmt::format("{}: {}", name, message.substr(message.find(' ') + 1))};
     }
 
-    [[nodiscard]] bool is_on(const char* name) const {
-        const std::string value = to_lower(value_of(name));
-        if (value == "true" || value == "t" || value == "1") return true;
-        if (value.empty() || value == "false" || value == "f" || value == "0") return false;
-        throw Error{ErrorKind::invalid_input,
-                    fmt::format("{} must be true or false, not \"{}\"", name, value)};
-    }
+    [[nodiscard]] bool is_on(const char* name) const { return compose::is_switched_on(variables_, name); }
 
     const std::map<std::string, std::string>& variables_;
 };

@@ -22,8 +22,10 @@ constexpr std::size_t kFlushAt = 128 * 1024;
 
 std::string log_name(const std::string& project, const std::string& service, int number,
                      const std::string& name) {
-    const std::string usual = fmt::format("{}-{}-{}", project, service, number);
-    return name == usual ? fmt::format("{}-{}", service, number) : name;
+    for (const char separator : {'-', '_'})
+        if (name == fmt::format("{0}{3}{1}{3}{2}", project, service, number, separator))
+            return fmt::format("{}{}{}", service, separator, number);
+    return name;
 }
 
 std::size_t LogFormatter::add(const std::string& name) {

@@ -72,14 +72,13 @@ class Discoverer {
     }
 
     bool read_default_env(const std::string& directory) {
-        const std::string disabled = to_lower(value_of(request_.environment, "COMPOSE_DISABLE_ENV_FILE"));
-        if (disabled == "true" || disabled == "t" || disabled == "1") return true;
-        if (disabled.empty() || disabled == "false" || disabled == "f" || disabled == "0")
-            return read_variables_of({absolute_path(directory, ".env")}, false);
-        reporter_.error("setting",
-                        fmt::format("COMPOSE_DISABLE_ENV_FILE must be true or false, not \"{}\"", disabled),
-                        {});
-        return false;
+        try {
+            if (is_switched_on(request_.environment, "COMPOSE_DISABLE_ENV_FILE")) return true;
+        } catch (const Error& error) {
+            reporter_.error("setting", error.message(), {});
+            return false;
+        }
+        return read_variables_of({absolute_path(directory, ".env")}, false);
     }
 
     // Later files beat earlier ones, and what is known already beats them all.
@@ -200,6 +199,13 @@ std::string normalize_project_name(std::string_view name) {
         if (alphanumeric || (!result.empty() && (c == '_' || c == '-'))) result += c;
     }
     return result;
+}
+
+bool is_switched_on(const Variables& variables, const std::string& name) {
+    const std::string value = to_lower(value_of(variables, name));
+    if (value == "true" || value == "t" || value == "1") return true;
+    if (value.empty() || value == "false" || value == "f" || value == "0") return false;
+    throw Error{ErrorKind::invalid_input, fmt::format("{} must be true or false, not \"{}\"", name, value)};
 }
 
 std::vector<std::string> comma_list(std::string_view text) {

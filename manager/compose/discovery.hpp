@@ -33,6 +33,10 @@ std::optional<std::string> given_project_name(const LoadRequest& request, const 
 /// Lower case, only `[a-z0-9_-]`, not beginning with `_` or `-`; may end up empty.
 std::string normalize_project_name(std::string_view name);
 
+/// A variable that switches something on or off: `true`, `t`, `1` or `false`, `f`, `0` in any case; off when it is not set
+/// or empty. Throws Error(invalid_input) for anything else.
+bool is_switched_on(const Variables& variables, const std::string& name);
+
 /// Split by commas; blanks and empty items are dropped.
 std::vector<std::string> comma_list(std::string_view text);
 

@@ -12,6 +12,7 @@
 #include "manager/compose/profiles.hpp"
 #include "manager/compose/service_hash.hpp"
 #include "manager/compose/value_checks.hpp"
+#include "runtime/base/error.hpp"
 
 namespace stack::compose {
 
@@ -73,6 +74,11 @@ class Load {
     Project read_project(const Document& document, const std::string& name) {
         Project project = decode(document.tree, *document.root, *document.disabled, discovery_.variables);
         project.name = name;
+        try {
+            if (is_switched_on(discovery_.variables, "COMPOSE_COMPATIBILITY")) project.separator = "_";
+        } catch (const Error& error) {
+            reporter_.error("setting", error.message(), {});
+        }
         project.working_dir = discovery_.project_directory;
         project.files = discovery_.files;
         project.env_files = discovery_.env_files;

@@ -51,7 +51,7 @@ class Merger {
                 return append_unique(base, over, rule);
             case Merge::subnets:
                 return merge_by_identity(base, over, keys);
-            case Merge::ports:  // the decoder, which expands ranges, drops what is there twice
+            case Merge::ports:  // the canonical form, which expands ranges, drops what is there twice
             case Merge::usual:
                 break;
         }

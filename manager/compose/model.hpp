@@ -203,6 +203,7 @@ struct FileSource {
 
 struct Project {
     std::string name;
+    std::string separator = "-";  ///< between the parts of a container's name; `_` for COMPOSE_COMPATIBILITY
     std::string working_dir;
     std::vector<std::string> files;                    ///< absolute
     std::vector<std::string> env_files;                ///< those given explicitly

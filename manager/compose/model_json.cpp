@@ -229,6 +229,7 @@ void members(V& v, std::type_identity<FileSource>) {
 template <class V>
 void members(V& v, std::type_identity<Project>) {
     v("name", &Project::name);
+    v("separator", &Project::separator);
     v("working_dir", &Project::working_dir);
     v("files", &Project::files);
     v("env_files", &Project::env_files);

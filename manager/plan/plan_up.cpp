@@ -105,7 +105,7 @@ class UpPlanner {
     }
     [[nodiscard]] std::string name_of(const Service& service, int number) const {
         if (!service.container_name.empty()) return service.container_name;
-        return fmt::format("{}-{}-{}", project_.name, service.name, number);
+        return fmt::format("{0}{3}{1}{3}{2}", project_.name, service.name, number, project_.separator);
     }
 
     const compose::Project& project_;

@@ -8,6 +8,7 @@ namespace stack::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Update : public StackTest {
   protected:
@@ -70,6 +71,27 @@ TEST_F(Update, ForceRecreateReplacesAll) {
     up(two_services("hello"), {"--force-recreate"});
     EXPECT_NE(id("db"), db);
     EXPECT_EQ(ps().size(), 2u);
+}
+
+TEST_F(Update, EnvironmentDecidesAboutOrphans) {
+    up(two_services("hello"));
+    stack().compose("services: {db: {image: payload, command: [stack-payload, sleep]}}");
+    Invocation invocation;
+    invocation.args = {"up", "-d"};
+    invocation.env = {{"COMPOSE_IGNORE_ORPHANS", "true"}};
+    EXPECT_THAT(stack().run(invocation).err, Not(HasSubstr("orphan")));
+    stack().write(".env", "COMPOSE_REMOVE_ORPHANS=1\n");
+    EXPECT_EXIT_CODE(stack().run({"up", "-d"}), 0);
+    EXPECT_EQ(ps().size(), 1u);
+}
+
+TEST_F(Update, CompatibilityJoinsNamesByUnderscores) {
+    stack().compose("services: {db: {image: payload, command: [sh, -c, 'echo here']}}");
+    Invocation invocation;
+    invocation.args = {"up"};
+    invocation.env = {{"COMPOSE_COMPATIBILITY", "true"}};
+    EXPECT_THAT(stack().run(invocation).out, HasSubstr("db_1  | here"));
+    EXPECT_EQ(container("db").value("Name", ""), stack().project() + "_db_1");
 }
 
 TEST_F(Update, WarnsOfOrphansAndRemovesThemWhenAsked) {
