@@ -13,7 +13,7 @@ class Canonicalizer {
     Canonicalizer(Tree& tree, Reporter& reporter) : reporter_{tree, reporter}, context_{tree, reporter_} {}
 
     void members(Node& map, const KeyNode& keys) {
-        if (!map.is_mapping()) return;
+        if (!map.is_mapping() || map.broken) return;
         std::uint32_t kept = 0;
         for (std::uint32_t i = 0; i < map.count; ++i) {
             Entry entry = map.entries[i];
@@ -150,7 +150,7 @@ class Canonicalizer {
         for (Entry& entry : map.items()) {
             if (services) reporter_.service = entry.key->text;
             members(*entry.value, *keys.named);
-            if (keys.named->members.contains("external")) external(*entry.value);
+            if (is_usable(entry.value) && keys.named->members.contains("external")) external(*entry.value);
         }
         if (services) reporter_.service.clear();
         return &map;

@@ -32,7 +32,7 @@ class PathResolver {
     static void each(Node& map, std::string_view key, Visit visit) {
         if (Node* members = usable_member(map, key))
             for (Entry& entry : members->items())
-                if (entry.value->is_mapping()) visit(*entry.value);
+                if (is_usable(entry.value) && entry.value->is_mapping()) visit(*entry.value);
     }
 
     void resolve(Node* path) {

@@ -124,7 +124,7 @@ void check_consistency(const Tree& tree, const Node& root, const Node& disabled,
     for (const char* kind : kKinds) context.members[kind] = members_of(usable_member(root, kind));
     if (const Node* services = usable_member(root, "services"); services && services->is_mapping()) {
         for (const Entry& service : services->items()) {
-            if (!service.value->is_mapping()) continue;
+            if (!is_usable(service.value) || !service.value->is_mapping()) continue;
             node_reporter.service = service.key->text;
             check_service_consistency(context, service);
             check_references(context, service);

@@ -199,7 +199,7 @@ void resolve_environment(Tree& tree, Node& root, const Variables& variables, con
     if (!services) return;
     EnvironmentResolver resolver{tree, variables, home, reader, reporter};
     for (const Entry& entry : services->items())
-        if (entry.value->is_mapping()) resolver.resolve(*entry.key, *entry.value);
+        if (is_usable(entry.value) && entry.value->is_mapping()) resolver.resolve(*entry.key, *entry.value);
 }
 
 }  // namespace stack::compose

@@ -38,7 +38,7 @@ class SupportCheck {
 
   private:
     void check_member(std::string_view kind, const Node& name, Node& member) {
-        if (!member.is_mapping()) return;
+        if (!member.is_mapping() || member.broken) return;
         if (kind == "services") reporter_.service = name.text;
         place_ = fmt::format("{}.{}", kind, name.text);
         auto visit = [this](const Entry& entry, const KeyNode& keys) { return check_key(entry, *keys.row); };

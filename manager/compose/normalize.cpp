@@ -18,7 +18,8 @@ class Normalizer {
     void run() {
         if (Node* services = usable_member(root_, "services"))
             for (Entry& entry : services->items())
-                if (entry.value->is_mapping()) normalize_service(*entry.key, *entry.value);
+                if (is_usable(entry.value) && entry.value->is_mapping())
+                    normalize_service(*entry.key, *entry.value);
         if (default_user_) add_default_network(*default_user_);
         for (const char* kind : {"networks", "volumes", "secrets", "configs"}) name_resources(kind);
     }
@@ -107,7 +108,7 @@ class Normalizer {
                 entry.value = empty;
             }
             Node& resource = *entry.value;
-            if (!resource.is_mapping() || usable_member(resource, "name")) continue;
+            if (!resource.is_mapping() || resource.broken || usable_member(resource, "name")) continue;
             const bool external = boolean_value(resource.find("external")).value_or(false);
             const std::string name =
                 external ? std::string{entry.key->text} : fmt::format("{}_{}", project_, entry.key->text);

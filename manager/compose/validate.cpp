@@ -103,8 +103,9 @@ class Validator {
         for (Entry& entry : map.items()) {
             path_.push_back({entry.key->text, 0});
             if (path_.size() == 2 && !is_legal_name(entry.key->text))
-                complain(*entry.value, *entry.key, "name",
-                         fmt::format("\"{}\" is no legal name", entry.key->text))
+                reporter_
+                    .error("name", fmt::format("\"{}\" is no legal name", entry.key->text),
+                           tree_.position(*entry.key))
                     .hint = "use letters, digits, \".\", \"_\" and \"-\"";
             Node& value = *entry.value;
             if (!skip(value)) {
