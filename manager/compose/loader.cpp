@@ -127,7 +127,8 @@ std::map<std::string, std::string> environment_without_file(const LoadRequest& r
     Reporter ignored;
     SourceReader reader{request.cwd, DocumentLimits{}.file_bytes};
     std::optional<Discovery> found = discover(request, reader, ignored);
-    return found ? std::move(found->variables) : request.environment;
+    if (!found) return request.environment;
+    return std::move(found->variables);
 }
 
 }  // namespace stack::compose
