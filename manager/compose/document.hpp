@@ -15,7 +15,7 @@ namespace stack::compose {
 
 struct DocumentLimits {
     std::size_t file_bytes = 16u << 20;     ///< of one file, and of all compose files together
-    std::uint64_t nodes = 1'200'000;        ///< keys, values, lists and maps of all compose files
+    std::uint64_t nodes = 1'000'000;        ///< keys, values, lists and maps of all compose files
     std::uint64_t alias_nodes = 1'000'000;  ///< nodes that all aliases, merge keys and extends may copy
     std::uint32_t used_files = 1000;        ///< that include and extends may read, each time counted
     int depth = 200;
