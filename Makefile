@@ -45,11 +45,11 @@ install: build ## into PREFIX (/usr/local), below DESTDIR if set
 
 format: ## clang-format on every tracked source
 	@tools/deps lint
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 check-format:
 	@tools/deps lint
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 
 lint: ## the short clang-tidy list; FILES='…' for some files only
 	@tools/deps build test lint

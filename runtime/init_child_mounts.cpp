@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>

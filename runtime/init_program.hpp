@@ -133,7 +133,8 @@ struct
     std::string mount_point;
     Slot out;
 };
-struct EnterRoot {  ///< leave a chroot, attach on "/" (unless attached), pivot_root, let go of the host's tree
+struct
+    EnterRoot {  ///< leave a chroot, attach on "/" (unless attached), pivot_root, let go of the host's tree
     Slot root;
     bool attach = true;
 };

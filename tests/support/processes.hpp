@@ -9,7 +9,7 @@ namespace stack::test {
 
 struct ProcessFacts {
     int pid = 0;
-    std::string name;                    ///< /proc/PID/comm
+    std::string name;  ///< /proc/PID/comm
     std::vector<std::string> arguments;
 };
 

@@ -38,12 +38,9 @@ TEST(ComposeInterpolation, Defaults) {
 }
 
 TEST(ComposeInterpolation, ListsEveryVariableThatATextMayAskFor) {
-    const std::vector<VariableUse> expected = {{"A", 0, false, ""},
-                                               {"B", '-', true, "${C-x$D}"},
-                                               {"C", '-', false, "x$D"},
-                                               {"D", 0, false, ""},
-                                               {"E", '?', true, "say so"},
-                                               {"F", '+', false, "f"}};
+    const std::vector<VariableUse> expected = {{"A", 0, false, ""},        {"B", '-', true, "${C-x$D}"},
+                                               {"C", '-', false, "x$D"},   {"D", 0, false, ""},
+                                               {"E", '?', true, "say so"}, {"F", '+', false, "f"}};
     EXPECT_EQ(variables_in("$A $$NO ${B:-${C-x$D}} ${!bad} $1 ${E:?say so}${F+f} ${unclosed"), expected);
 }
 

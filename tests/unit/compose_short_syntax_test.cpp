@@ -53,8 +53,8 @@ std::string mount(std::string_view text) {
     const auto parsed = parse_mount(text);
     if (const auto* problem = std::get_if<SyntaxProblem>(&parsed)) return problem->message;
     const ShortMount& m = std::get<0>(parsed);
-    return fmt::format("{} {} -> {}{}{} {}", m.is_bind ? "bind" : "volume", m.source,
-                       m.target, m.read_only ? " ro" : "", m.nocopy ? " nocopy" : "", m.propagation);
+    return fmt::format("{} {} -> {}{}{} {}", m.is_bind ? "bind" : "volume", m.source, m.target,
+                       m.read_only ? " ro" : "", m.nocopy ? " nocopy" : "", m.propagation);
 }
 
 TEST(ComposeMounts, TheFirstCharacterTellsAPathFromAName) {
