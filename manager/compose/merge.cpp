@@ -281,11 +281,12 @@ Node* merge(Tree& tree, Node& base, Node& over, const KeyNode& keys, Reporter& r
 }
 
 void strip_merge_tags(Node& root) {
+    if (root.tag == NodeTag::reset) root.count = 0;  // a whole document; members go with their key
+    if (root.tag == NodeTag::reset || root.tag == NodeTag::override_) root.tag = NodeTag::none;
     std::uint32_t kept = 0;
     for (std::uint32_t i = 0; i < root.count; ++i) {
         const Entry entry = root.entries[i];
         if (entry.value->tag == NodeTag::reset) continue;
-        if (entry.value->tag == NodeTag::override_) entry.value->tag = NodeTag::none;
         strip_merge_tags(*entry.value);
         root.entries[kept++] = entry;
     }

@@ -89,7 +89,7 @@ TEST_F(RuntimeExec, SeesTheContainersRootAlsoWhenWeAreInAChroot) {
     fs::create_directory(host);
     ASSERT_EQ(::mount("/", host.c_str(), nullptr, MS_BIND | MS_REC, nullptr), 0);
     ASSERT_EQ(::chroot(host.c_str()), 0);
-    ::chdir("/");
+    ASSERT_EQ(::chdir("/"), 0);
     const PendingProcess& container = start(spec({"sleep", "1000"}));
     const ContainerRun result =
         exec(container.handle(), process({"cat", "/etc/passwd", "/proc/self/mountinfo"}));

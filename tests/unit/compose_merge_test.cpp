@@ -120,6 +120,21 @@ TEST(ComposeMerge, ResetRemovesAndOverrideReplaces) {
     EXPECT_FALSE(web.tty);
 }
 
+TEST(ComposeMerge, TagsMayStandOnAWholeDocument) {
+    const auto services = [](const char* tag) {
+        ComposeProject project;
+        project.file(
+            "compose.yaml",
+            fmt::format("services: {{a: {{image: x}}}}\n--- {}\nservices: {{b: {{image: y}}}}\n", tag));
+        Strings names;
+        for (const auto& [name, service] : project.loaded().services) names.push_back(name);
+        return names;
+    };
+    EXPECT_EQ(services(""), (Strings{"a", "b"}));
+    EXPECT_EQ(services("!override"), Strings{"b"});
+    EXPECT_EQ(services("!reset"), Strings{});
+}
+
 TEST(ComposeMerge, MergesSubnetsBySubnet) {
     ComposeProject project;
     project.file("base.yaml",
