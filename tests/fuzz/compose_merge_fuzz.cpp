@@ -56,7 +56,10 @@ void extend(std::string_view first, std::string_view second) {
     Node* extending = parse(tree, second, "/project/over.yaml", documents.budget, reporter);
     if (!extending) return;
     const auto load_base = [&](const std::string&, const Node&) {
-        return parse(tree, first, "/project/base.yaml", documents.budget, reporter);
+        Node* root = parse(tree, first, "/project/base.yaml", documents.budget, reporter);
+        // As who reads files does.
+        if (!root) reporter.error("empty-file", "the compose file is empty", {"/project/base.yaml", 0, 0});
+        return root;
     };
     ExtendsResolver resolver{tree, reporter, documents, load_base};
     const bool complete = resolver.resolve(*extending);
