@@ -78,7 +78,7 @@ services:
     ports: ["8080:80"]
 )");
     for (const char* address : {"127.0.0.1", "::1"}) {
-        const HttpAnswer answer = http_get(address, 8080);
+        const HttpAnswer answer = http_get_once_up(address, 8080);
         EXPECT_EQ(answer.status, 200) << address << ": " << answer.error;
         EXPECT_THAT(answer.body, HasSubstr("greetings from ")) << address;
     }

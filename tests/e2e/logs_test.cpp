@@ -53,7 +53,7 @@ services:
     command: [stack-payload, http, '80']
     ports: ['8080:80']
 )");
-    ASSERT_EQ(http_get("127.0.0.1", 8080).status, 200);
+    ASSERT_EQ(http_get_once_up("127.0.0.1", 8080).status, 200);
     std::atomic<bool> done = false;
     std::atomic<int> answered = 0;
     std::string refused;

@@ -54,7 +54,7 @@ TEST_F(Network, PacketsStayOnTheirNetwork) {
 
 TEST_F(Network, TheChainAnswersThroughThePublishedPort) {
     up_three();
-    EXPECT_THAT(http_get("127.0.0.1", 8080).body, HasSubstr("proxy from"));
+    EXPECT_THAT(http_get_once_up("127.0.0.1", 8080).body, HasSubstr("proxy from"));
     EXPECT_THAT(exec("proxy", {"stack-payload", "get", "app", "80"}).out, HasSubstr("app from"));
     EXPECT_THAT(exec("app", {"stack-payload", "get", "db", "80"}).out, HasSubstr("db from"));
 }
@@ -70,7 +70,7 @@ TEST_F(Network, LoopbackPortIsReachedOnLoopback) {
 services:
   web: {image: payload, command: [stack-payload, http, '80'], ports: ['127.0.0.1:8080:80']}
 )");
-    EXPECT_EQ(http_get("127.0.0.1", 8080).status, 200);
+    EXPECT_EQ(http_get_once_up("127.0.0.1", 8080).status, 200);
     EXPECT_EQ(http_get("::1", 8080, "/", std::chrono::seconds{1}).status, 0);
 }
 

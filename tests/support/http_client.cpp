@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -83,6 +84,17 @@ HttpAnswer http_get(const std::string& address, std::uint16_t port, const std::s
     if (all.compare(0, 5, "HTTP/") == 0) answer.status = std::atoi(all.c_str() + all.find(' ') + 1);
     const std::size_t end = all.find("\r\n\r\n");
     if (end != std::string::npos) answer.body = all.substr(end + 4);
+    return answer;
+}
+
+HttpAnswer http_get_once_up(const std::string& address, std::uint16_t port) {
+    HttpAnswer answer;
+    eventually(
+        [&] {
+            answer = http_get(address, port);
+            return answer.status != 0;
+        },
+        std::chrono::seconds{10});
     return answer;
 }
 
