@@ -7,8 +7,11 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -46,6 +49,8 @@ void Operation::send() {
             const bool refused = connection_ && connection_->response().headers_complete();
             if (refused) throw;
             if (attempts_ >= kMaxAttempts) throw Error{error}.with_hint(where_its_log_is());
+            // One that is about to leave still accepts: give it time to be gone.
+            std::this_thread::sleep_for(std::chrono::milliseconds{5} * (1 << std::min(attempts_, 6)));
         }
     }
 }
