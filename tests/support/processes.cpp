@@ -15,9 +15,14 @@ namespace stack::test {
 
 namespace {
 
+// Empty for a process that ends while it is looked at: then /proc answers ESRCH, which the stream throws.
 std::string slurp(const std::string& path) {
-    std::ifstream in{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
+    try {
+        std::ifstream in{path, std::ios::binary};
+        return {std::istreambuf_iterator<char>{in}, {}};
+    } catch (const std::ios_base::failure&) {
+        return {};
+    }
 }
 
 bool belongs(const std::string& proc, std::string_view directory) {
