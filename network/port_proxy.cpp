@@ -76,7 +76,7 @@ class TcpListener : public Pollable {
 
     void set_target(std::optional<SocketAddress> target) {
         plane_.poller.unwatch(socket_.get());
-        target_ = std::move(target);
+        target_ = target;
         // Watching anew reports what is queued already.
         if (target_) plane_.poller.watch(socket_.get(), EPOLLIN | EPOLLET, *this);
     }

@@ -151,7 +151,7 @@ void UdpRelay::close() {
 void UdpRelay::set_target(std::optional<SocketAddress> target) {
     while (!by_age_.empty()) forget(by_age_.begin());
     poller_.unwatch(socket_.get());
-    target_ = std::move(target);
+    target_ = target;
     if (target_) poller_.watch(socket_.get(), EPOLLIN | EPOLLET, *this);
 }
 

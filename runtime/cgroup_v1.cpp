@@ -56,6 +56,7 @@ std::vector<CgroupWrite> v1_writes(const ResourceSpec& resources) {
 // The v1 controller is a default plus exceptions: "a" sets the default and clears the exceptions.
 std::vector<CgroupWrite> v1_device_writes(const std::vector<DeviceRule>& rules) {
     std::vector<CgroupWrite> writes;
+    writes.reserve(rules.size());
     for (const DeviceRule& rule : rules)
         writes.push_back(
             {"devices", rule.allow ? "devices.allow" : "devices.deny", device_line(rule), "devices"});

@@ -101,6 +101,7 @@ UniqueFd protected_self_exe() {
 void exec_protected(const std::vector<std::string>& argv) {
     const UniqueFd program = protected_self_exe();
     std::vector<char*> pointers;
+    pointers.reserve(argv.size() + 1);
     for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
     ::syscall(SYS_execveat, program.get(), "", pointers.data(), environ, AT_EMPTY_PATH);

@@ -167,6 +167,7 @@ std::vector<FoundImage> images_of_index(const Members& members) {
         if (!name.empty()) image.names.push_back(std::move(name));
     }
     std::vector<FoundImage> images;
+    images.reserve(by_digest.size());
     for (auto& [digest, image] : by_digest) images.push_back(std::move(image));
     return images;
 }

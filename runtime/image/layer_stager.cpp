@@ -34,6 +34,7 @@ void check_layer(const SourceLayer& source, const LayerOutcome& outcome) {
 std::vector<LayerOutcome> LayerStager::add_layers(const std::vector<SourceLayer>& sources) {
     for (const SourceLayer& source : sources) total_ += source.size;
     std::vector<LayerOutcome> outcomes;
+    outcomes.reserve(sources.size());
     for (const SourceLayer& source : sources) outcomes.push_back(add_layer(source));
     return outcomes;
 }

@@ -6,7 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include <gtest/gtest.h>
 
@@ -34,7 +34,7 @@ ChildReport report_of(const InitProgram& program, int error, FailureDetail detai
     report.error = error;
     report.detail = static_cast<std::uint32_t>(detail);
     report.text_size = static_cast<std::uint32_t>(text.size());
-    std::memcpy(report.text, text.data(), text.size());
+    std::ranges::copy(text, report.text);
     return report;
 }
 
