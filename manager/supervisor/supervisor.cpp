@@ -131,8 +131,8 @@ void Supervisor::adopt() {
 
 void Supervisor::feed(const UnitPtr& unit, const Event& event) {
     if (unit->removed) return;
-    Step result = step(unit->settings, std::move(unit->machine), event, Clock::now());
-    unit->machine = std::move(result.state);
+    const Step result = step(unit->settings, unit->machine, event, Clock::now());
+    unit->machine = result.state;
     apply(unit, result.actions);
     changed_.notify_all();
 }
