@@ -1,4 +1,4 @@
-// argv -> Invocation. The tree of commands and flags lives in command_line.cpp (CLI11); help, suggestions,
+// argv -> Invocation. The tree of commands and flags is command_tree.hpp; help, suggestions,
 // shell completion and the manual page come from that one tree. Flags before the command are global, flags
 // after it are its own; what follows the service of `exec` is the command to run and is not looked at.
 #pragma once

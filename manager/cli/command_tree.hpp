@@ -1,5 +1,5 @@
-// The tree of commands: names, texts, flags, and what each flag sets. command_tree.cpp alone knows CLI11, and
-// builds only the part of the tree that a run needs.
+// The tree of commands: names, texts, flags, and what each flag sets. The commands are defined in tree/, a file for
+// each family; only that folder and command_tree.cpp know CLI11. Only the part that a run needs is built.
 #pragma once
 
 #include "manager/cli/command_help.hpp"
