@@ -54,7 +54,6 @@ class Canonicalizer {
             case Shape::texts:
                 return texts(node, keys);
             case Shape::string_or_strings:
-                return texts(node.is_scalar() ? *context_.list_of(node) : node, keys);
             case Shape::tmpfs:
                 return texts(node.is_scalar() ? *context_.list_of(node) : node, keys);
             case Shape::command:

@@ -149,13 +149,14 @@ void check_references(NodeReporter& reporter, Node& list, std::string_view what,
     }
 }
 
+bool is_link(const std::vector<std::string>& parts) {
+    return parts.size() <= 2;
+}
 void check_links(NodeReporter& reporter, Node& list) {
-    check_references(reporter, list, "link", "write SERVICE or SERVICE:ALIAS",
-                     [](const std::vector<std::string>& parts) { return parts.size() <= 2; });
+    check_references(reporter, list, "link", "write SERVICE or SERVICE:ALIAS", is_link);
 }
 void check_external_links(NodeReporter& reporter, Node& list) {
-    check_references(reporter, list, "link", "write CONTAINER or CONTAINER:ALIAS",
-                     [](const std::vector<std::string>& parts) { return parts.size() <= 2; });
+    check_references(reporter, list, "link", "write CONTAINER or CONTAINER:ALIAS", is_link);
 }
 
 void check_volumes_from(NodeReporter& reporter, Node& list) {
