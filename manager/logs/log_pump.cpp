@@ -1,6 +1,7 @@
 #include "manager/logs/log_pump.hpp"
 
 #include "manager/logs/log_writer.hpp"
+#include "runtime/base/clock.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,12 +37,6 @@ constexpr std::size_t kChunk = 1u << 20;  // at most so much in one splice
 constexpr auto kGatherTime = std::chrono::microseconds{300};
 constexpr auto kRetryTime = std::chrono::milliseconds{500};
 constexpr int kChunksInARow = 16;  // of one stream before the others get their turn
-
-std::int64_t wall_clock_ns() {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 struct Job;
 

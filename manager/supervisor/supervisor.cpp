@@ -2,6 +2,7 @@
 
 #include "manager/plan/image_defaults.hpp"
 #include "runtime/base/child_process.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
 
 #include <signal.h>
@@ -13,12 +14,6 @@
 namespace stack::supervisor {
 
 namespace {
-
-std::int64_t wall_clock_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 MachineSettings settings_of(const engine::ContainerRecord& record, const ImageConfig& image) {
     MachineSettings settings;
