@@ -22,9 +22,7 @@
 
 namespace stack::engine {
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 struct LocalEngine::Impl {
     Impl(LocalEngine& engine, EventLoop& event_loop, Paths the_paths, std::string project_name,
