@@ -35,19 +35,7 @@ void EventWriter::warning(const std::string& sentence) {
 }
 
 void EventWriter::error(const Error& error) {
-    json event = {{"event", "error"}, {"kind", kind_name(error.kind())}, {"message", error.message()}};
-    if (const auto context = error.context(); !context.empty()) event["context"] = context;
-    if (!error.hint().empty()) event["hint"] = error.hint();
-    write(event);
-}
-
-Error error_of_event(const json& event) {
-    Error error{kind_from_name(json_fields::string(event, "kind")), json_fields::string(event, "message")};
-    const std::vector<std::string> context = json_fields::strings(event, "context");
-    for (auto it = context.rbegin(); it != context.rend(); ++it) error.add_context(*it);
-    if (std::string hint = json_fields::string(event, "hint"); !hint.empty())
-        error.with_hint(std::move(hint));
-    return error;
+    write(error_event(error));
 }
 
 json staged_event(const StagedImage& image) {

@@ -8,7 +8,7 @@
 // Between its two halves also {"event":"staged",…}: what the sandboxed half has prepared.
 #pragma once
 
-#include "runtime/base/error.hpp"
+#include "runtime/image/error_event.hpp"
 #include "runtime/image/store_writer.hpp"
 
 #include <chrono>
@@ -36,9 +36,6 @@ class EventWriter {
     std::mutex mutex_;
     std::chrono::steady_clock::time_point last_progress_;
 };
-
-/// The error of an event line, with its context.
-Error error_of_event(const nlohmann::json& event);
 
 nlohmann::json staged_event(const StagedImage& image);
 /// Checked as foreign bytes are: the sandboxed half may have been taken over. Throws Error(internal).

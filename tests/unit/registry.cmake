@@ -1,0 +1,3 @@
+stack_test(unit_registry unit
+  SOURCES registry_fetcher_test.cpp
+  LIBRARIES stack_registry stack_test_support dep_json)
