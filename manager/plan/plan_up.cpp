@@ -1,15 +1,12 @@
-// plan_up: what `up` and `create` have to do. Steps, in this order: who takes part, what must exist already,
-// the fate of each network, the fate of each replica, and then the operations: networks and volumes, stops in
-// reverse order, removals, all creations, and only then the starts along depends_on.
-#include "manager/plan/blame.hpp"
+// plan_up: what `up` and `create` have to do. up_fates.cpp says what becomes of everything; here that turns into
+// operations: networks and volumes, stops in reverse order, removals, all creations, and only then the starts along
+// depends_on.
 #include "manager/plan/config_hash.hpp"
 #include "manager/plan/plan_builder.hpp"
 #include "manager/plan/planner.hpp"
-#include "manager/plan/service_selection.hpp"
-#include "runtime/base/error.hpp"
+#include "manager/plan/up_fates.hpp"
 #include "runtime/base/text.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,54 +18,18 @@ namespace {
 using compose::Dependency;
 using compose::Service;
 
-enum class Fate {
-    keep,      // up and as it should be
-    start,     // as it should be, but down
-    bounce,    // as it should be, but stopped and started because of a dependency
-    create,    // not there
-    recreate,  // there, and not as it should be
-    remove,    // too many
-};
-
-struct Replica {
-    Fate fate{};
-    const ObservedContainer* old = nullptr;  // null for create
-    int number = 0;
-    std::string name;  // as it should be
-    std::string cause;
-};
-
-struct ServiceState {
-    const Service* service = nullptr;
-    std::string hash;
-    std::vector<const ObservedContainer*> existing;  // numbered ones, by number
-    std::vector<Replica> replicas;                   // by number
-    bool selected = false;
-    [[nodiscard]] bool renewed() const {
-        return std::any_of(replicas.begin(), replicas.end(), [](const Replica& r) {
-            return r.fate == Fate::recreate || r.fate == Fate::bounce;
-        });
-    }
-};
-
-class UpPlanner {
+class UpOperations {
   public:
-    UpPlanner(const compose::Project& project, const ObservedState& observed, const UpOptions& options)
-        : project_{project}, observed_{observed}, options_{options} {}
+    UpOperations(const compose::Project& project, const ObservedState& observed, const UpOptions& options,
+                 UpFates fates)
+        : project_{project}, observed_{observed}, options_{options}, fates_{std::move(fates)} {}
 
     Plan plan() {
-        select();
-        check_externals();
-        sort_containers();
-        choose_networks();
-        for (const std::string& name : order_) choose_replicas(services_.at(name));
-        follow_restarts();
-        check_names();
-
+        for (const std::string& warning : fates_.warnings) builder_.warn(warning);
         add_volumes();
-        for (const auto& [key, name] : new_networks_) add_network(key, "not there");
+        for (const auto& [key, name] : fates_.new_networks) add_network(key, "not there");
         add_stops_and_removals();
-        for (const auto& [key, name] : changed_networks_) replace_network(key);
+        for (const auto& [key, name] : fates_.changed_networks) replace_network(key);
         add_creations();
         if (options_.start) add_starts();
         note_unchanged();
@@ -77,17 +38,6 @@ class UpPlanner {
     }
 
   private:
-    void select();
-    void check_externals() const;
-    void sort_containers();
-    void choose_networks();
-    void choose_replicas(ServiceState& state);
-    void choose_for_changed_network(ServiceState& state);
-    std::string why_outdated(const ServiceState& state, const ObservedContainer& container) const;
-    [[nodiscard]] bool network_changed(const ObservedContainer& container) const;
-    void follow_restarts();
-    void check_names();
-
     void add_volumes();
     int add_network(const std::string& key, const std::string& cause);
     void replace_network(const std::string& key);
@@ -99,26 +49,11 @@ class UpPlanner {
     void note_unchanged();
     void warn_of_orphans();
 
-    [[nodiscard]] int scale_of(const Service& service) const {
-        const auto wish = options_.scale.find(service.name);
-        return wish != options_.scale.end() ? wish->second : service.scale;
-    }
-    [[nodiscard]] std::string name_of(const Service& service, int number) const {
-        if (!service.container_name.empty()) return service.container_name;
-        return fmt::format("{0}{3}{1}{3}{2}", project_.name, service.name, number, project_.separator);
-    }
-
     const compose::Project& project_;
     const ObservedState& observed_;
     const UpOptions& options_;
+    const UpFates fates_;
     PlanBuilder builder_;
-
-    DependencyMap dependencies_;
-    Graph graph_;
-    std::vector<std::string> order_;                // all active services, needed ones first
-    std::map<std::string, ServiceState> services_;  // all active services
-    std::vector<const ObservedContainer*> orphans_;
-    std::map<std::string, std::string> new_networks_, changed_networks_;  // key -> real name
 
     std::map<std::string, std::vector<int>> network_creations_, volume_creations_;  // by real name
     std::map<std::string, int> removals_, name_removals_;  // by container id, by container name
@@ -126,277 +61,9 @@ class UpPlanner {
     std::map<std::string, std::vector<int>> stops_;  // bounced ones, by container id
 };
 
-// ---- who takes part
-// --------------------------------------------------------------------------------------------
-
-void UpPlanner::select() {
-    if (project_.services.empty())
-        throw Error{ErrorKind::invalid_input, "no service selected"}.with_hint(
-            "all services are behind profiles; choose one with --profile, or name a service");
-    dependencies_ = dependencies_of(project_);
-    graph_ = graph_of(dependencies_);
-    order_ = start_order(graph_, &project_);
-
-    std::set<std::string> named = options_.services;
-    for (const auto& [name, count] : options_.scale) named.insert(name);
-    for (const std::string& name : named) {
-        if (project_.services.count(name) != 0) continue;
-        if (project_.disabled_services.count(name) != 0)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("service \"{}\" is behind a profile that is off", name)}
-                .with_hint(
-                    fmt::format("use --profile {}",
-                                fmt::join(project_.disabled_services.at(name).profiles, " or --profile ")));
-        check_service_names({name}, &project_, {});
-    }
-
-    std::set<std::string> selected = options_.services;
-    if (selected.empty()) {
-        selected = {order_.begin(), order_.end()};
-    } else if (!options_.no_deps) {
-        selected = reachable(graph_, selected);
-    }
-    for (const auto& [name, service] : project_.services) {
-        ServiceState& state = services_[name];
-        state.service = &service;
-        state.selected = selected.count(name) != 0;
-        if (!state.selected) continue;
-        for (const auto& [dependency, how] : service.depends_on) {
-            if (options_.no_deps || project_.services.count(dependency) != 0) continue;
-            const std::string text =
-                fmt::format("service \"{}\" depends on \"{}\", which is {}", name, dependency,
-                            project_.disabled_services.count(dependency) != 0 ? "behind a profile that is off"
-                                                                              : "not in the project");
-            if (how.required) throw blame(Error{ErrorKind::invalid_input, text}, service.position);
-            builder_.warn(text + "; it is optional");
-        }
-    }
-}
-
-void UpPlanner::check_externals() const {
-    const auto missing = [](const char* what, const std::string& name, const compose::Position& position) {
-        return blame(
-                   Error{ErrorKind::not_found, fmt::format("external {} \"{}\" does not exist", what, name)},
-                   position)
-            .with_hint(
-                fmt::format("bring up the project that owns it first, or take out `external: true` so that "
-                            "this project makes it"));
-    };
-    for (const auto& [name, state] : services_) {
-        if (!state.selected) continue;
-        for (const auto& [key, attachment] : state.service->networks) {
-            const compose::Network& network = project_.networks.at(key);
-            if (network.external && observed_.external_networks.count(network.name) == 0)
-                throw missing("network", network.name, network.position);
-        }
-        for (const compose::VolumeMount& mount : state.service->volumes) {
-            if (mount.type != compose::VolumeMount::Type::volume || mount.source.empty()) continue;
-            const compose::Volume& volume = project_.volumes.at(mount.source);
-            if (volume.external && observed_.volumes.count(volume.name) == 0)
-                throw missing("volume", volume.name, volume.position);
-        }
-    }
-}
-
-void UpPlanner::sort_containers() {
-    for (const ObservedContainer& container : observed_.containers) {
-        if (is_orphan(project_, container)) {
-            orphans_.push_back(&container);
-        } else if (const auto found = services_.find(container.service);
-                   found != services_.end() && !container.oneoff) {
-            found->second.existing.push_back(&container);
-        }
-    }
-    std::sort(orphans_.begin(), orphans_.end(), container_before);
-    for (auto& [name, state] : services_) {
-        std::sort(state.existing.begin(), state.existing.end(), container_before);
-        if (state.selected || !state.existing.empty()) state.hash = service_hash(*state.service);
-    }
-}
-
-// ---- fates
-// -----------------------------------------------------------------------------------------------------
-
-// A network whose definition changed is made anew, and every container on it with it. It stays as it is while
-// somebody is on it whom this plan has no means to make again.
-void UpPlanner::choose_networks() {
-    std::set<std::string> wanted;
-    for (const auto& [name, state] : services_) {
-        if (!state.selected) continue;
-        for (const auto& [key, attachment] : state.service->networks) wanted.insert(key);
-    }
-    for (const std::string& key : wanted) {
-        const compose::Network& network = project_.networks.at(key);
-        if (network.external) continue;
-        const auto there = std::find_if(observed_.networks.begin(), observed_.networks.end(),
-                                        [&](const ObservedNetwork& n) { return n.name == network.name; });
-        if (there == observed_.networks.end()) {
-            if (observed_.external_networks.count(network.name) == 0) {
-                new_networks_.emplace(key, network.name);
-            } else {
-                builder_.warn(
-                    fmt::format("network \"{}\" was not made by project \"{}\"; it is used as it is. Say "
-                                "`external: true` to mean that",
-                                network.name, project_.name));
-            }
-            continue;
-        }
-        if (there->config_hash == network_hash(network)) continue;
-        std::string obstacle = options_.no_recreate ? "--no-recreate" : "";
-        for (const ObservedContainer& container : observed_.containers) {
-            const bool removed_anyway = options_.remove_orphans && is_orphan(project_, container);
-            if (container.networks.count(network.name) == 0 || removed_anyway) continue;
-            if (container.oneoff || services_.count(container.service) == 0) obstacle = container.name;
-        }
-        if (obstacle.empty()) {
-            changed_networks_.emplace(key, network.name);
-        } else {
-            builder_.warn(
-                fmt::format("network \"{}\" has changed in the file but stays as it is because of {}",
-                            network.name, obstacle));
-        }
-    }
-}
-
-bool UpPlanner::network_changed(const ObservedContainer& container) const {
-    return std::any_of(changed_networks_.begin(), changed_networks_.end(),
-                       [&](const auto& entry) { return container.networks.count(entry.second) != 0; });
-}
-
-// Empty: as it should be.
-std::string UpPlanner::why_outdated(const ServiceState& state, const ObservedContainer& container) const {
-    const Service& service = *state.service;
-    if (container.status == ContainerStatus::dead) return "dead";
-    for (const auto& [key, name] : changed_networks_)
-        if (container.networks.count(name) != 0) return fmt::format("network {} changed", name);
-    if (options_.no_recreate) return {};
-    if (options_.force_recreate && (options_.services.empty() || options_.services.count(service.name) != 0))
-        return "forced";
-    if (container.config_hash != state.hash) {
-        const std::string difference =
-            container.service_spec ? describe_difference(*container.service_spec, service) : std::string{};
-        return difference.empty() ? "configuration changed" : difference;
-    }
-    const auto image = observed_.images.find(service.image);
-    if (image != observed_.images.end() && image->second != container.image_digest) return "image changed";
-    for (const auto& [key, attachment] : service.networks)
-        if (const std::string& name = project_.networks.at(key).name; container.networks.count(name) == 0)
-            return fmt::format("not on network {}", name);
-    for (const compose::VolumeMount& mount : service.volumes) {
-        if (mount.type != compose::VolumeMount::Type::volume || mount.source.empty()) continue;
-        const std::string& name = project_.volumes.at(mount.source).name;
-        if (container.volumes.count(name) == 0) return fmt::format("without volume {}", name);
-        if (observed_.volumes.count(name) == 0) return fmt::format("volume {} is gone", name);
-    }
-    return {};
-}
-
-// Numbers are never reused while a higher one is there: a new replica gets the highest plus one. Too many:
-// outdated ones go first, then the highest numbers.
-void UpPlanner::choose_replicas(ServiceState& state) {
-    if (!state.selected) return choose_for_changed_network(state);
-    const Service& service = *state.service;
-    const int wanted = scale_of(service);
-    if (wanted < 0)
-        throw Error{ErrorKind::invalid_input,
-                    fmt::format("service \"{}\" can't have {} replicas", service.name, wanted)};
-    if (wanted > 1 && !service.container_name.empty())
-        throw blame(
-            Error{ErrorKind::invalid_input,
-                  fmt::format("service \"{}\" can't have {} replicas: container_name gives all of them "
-                              "the same name",
-                              service.name, wanted)},
-            service.position);
-
-    int highest = 0;
-    for (const ObservedContainer* container : state.existing) {
-        highest = std::max(highest, container->number);
-        std::string cause = why_outdated(state, *container);
-        const Fate fate = !cause.empty() ? Fate::recreate : is_up(*container) ? Fate::keep : Fate::start;
-        if (fate == Fate::start) cause = "not running";
-        state.replicas.push_back(
-            {fate, container, container->number, name_of(service, container->number), std::move(cause)});
-    }
-    std::vector<Replica*> victims;
-    for (Replica& replica : state.replicas) victims.push_back(&replica);
-    std::sort(victims.begin(), victims.end(), [](const Replica* a, const Replica* b) {
-        const bool a_outdated = a->fate == Fate::recreate, b_outdated = b->fate == Fate::recreate;
-        return a_outdated != b_outdated ? a_outdated : a->number > b->number;
-    });
-    for (std::size_t i = 0; i + static_cast<std::size_t>(wanted) < victims.size(); ++i) {
-        victims[i]->fate = Fate::remove;
-        victims[i]->cause = fmt::format("scaled to {}", wanted);
-    }
-    for (int missing = wanted - static_cast<int>(state.existing.size()); missing > 0; --missing) {
-        ++highest;
-        state.replicas.push_back({Fate::create, nullptr, highest, name_of(service, highest), "not there"});
-    }
-}
-
-// A service that the command does not mean, but whose network goes away under it.
-void UpPlanner::choose_for_changed_network(ServiceState& state) {
-    for (const ObservedContainer* container : state.existing) {
-        if (!network_changed(*container)) continue;
-        state.replicas.push_back({Fate::recreate, container, container->number,
-                                  name_of(*state.service, container->number),
-                                  why_outdated(state, *container)});
-    }
-}
-
-// `restart: true`: who depends so on a service that is made anew, or restarted for this very reason, is
-// restarted. In dependency order, so one pass reaches everybody.
-void UpPlanner::follow_restarts() {
-    if (!options_.start) return;
-    for (const std::string& name : order_) {
-        ServiceState& state = services_.at(name);
-        for (const auto& [dependency, how] : dependencies_.at(name)) {
-            if (!how.restart || !services_.at(dependency).renewed()) continue;
-            const std::string cause = fmt::format("dependency {} restarts", dependency);
-            if (!state.selected && state.replicas.empty()) {
-                for (const ObservedContainer* container : state.existing)
-                    if (is_up(*container))
-                        state.replicas.push_back(
-                            {Fate::bounce, container, container->number, container->name, cause});
-            }
-            for (Replica& replica : state.replicas) {
-                if (replica.fate != Fate::keep) continue;
-                replica.fate = Fate::bounce;
-                replica.cause = cause;
-            }
-        }
-    }
-}
-
-// Two containers can't have one name; container_name makes that possible.
-void UpPlanner::check_names() {
-    std::map<std::string, const ObservedContainer*> taken;
-    for (const ObservedContainer& container : observed_.containers) taken.emplace(container.name, &container);
-    if (options_.remove_orphans)
-        for (const ObservedContainer* orphan : orphans_) taken.erase(orphan->name);
-    for (const auto& [service, state] : services_)
-        for (const Replica& replica : state.replicas)
-            if (replica.old != nullptr && (replica.fate == Fate::recreate || replica.fate == Fate::remove))
-                taken.erase(replica.old->name);
-    for (const auto& [service, state] : services_) {
-        for (const Replica& replica : state.replicas) {
-            if (replica.fate != Fate::create && replica.fate != Fate::recreate) continue;
-            const auto holder = taken.find(replica.name);
-            if (holder == taken.end()) continue;
-            Error error{ErrorKind::conflict,
-                        fmt::format("container name \"{}\" is taken by a container of service \"{}\"",
-                                    replica.name, holder->second->service)};
-            if (is_orphan(project_, *holder->second)) error.with_hint("--remove-orphans removes that one");
-            throw blame(std::move(error), state.service->position);
-        }
-    }
-}
-
-// ---- operations
-// ------------------------------------------------------------------------------------------------
-
-void UpPlanner::add_volumes() {
+void UpOperations::add_volumes() {
     std::map<std::string, std::string> wanted;  // key -> real name
-    for (const auto& [name, state] : services_) {
+    for (const auto& [name, state] : fates_.services) {
         if (!state.selected) continue;
         for (const compose::VolumeMount& mount : state.service->volumes)
             if (mount.type == compose::VolumeMount::Type::volume && !mount.source.empty())
@@ -423,7 +90,7 @@ void UpPlanner::add_volumes() {
     }
 }
 
-int UpPlanner::add_network(const std::string& key, const std::string& cause) {
+int UpOperations::add_network(const std::string& key, const std::string& cause) {
     const compose::Network& network = project_.networks.at(key);
     Operation operation;
     operation.kind = OperationKind::create_network;
@@ -437,7 +104,7 @@ int UpPlanner::add_network(const std::string& key, const std::string& cause) {
     return id;
 }
 
-void UpPlanner::replace_network(const std::string& key) {
+void UpOperations::replace_network(const std::string& key) {
     const std::string& name = project_.networks.at(key).name;
     Join users{.resource = fmt::format("network {} unused", name), .members = {}, .barrier = {}};
     for (const ObservedContainer& container : observed_.containers)
@@ -456,12 +123,12 @@ void UpPlanner::replace_network(const std::string& key) {
     builder_.at(created).prerequisites = {removed};
 }
 
-void UpPlanner::add_stops_and_removals() {
-    StopEmitter stops{builder_, graph_};
+void UpOperations::add_stops_and_removals() {
+    StopEmitter stops{builder_, fates_.graph};
     std::map<std::string, int> stopped;  // by container id
     if (options_.remove_orphans) add_orphan_removals(stops);
-    for (auto name = order_.rbegin(); name != order_.rend(); ++name) {
-        for (const Replica& replica : services_.at(*name).replicas) {
+    for (auto name = fates_.order.rbegin(); name != fates_.order.rend(); ++name) {
+        for (const Replica& replica : fates_.services.at(*name).replicas) {
             const bool goes = replica.fate == Fate::recreate || replica.fate == Fate::remove;
             if (replica.old == nullptr || !is_up(*replica.old) || !(goes || replica.fate == Fate::bounce))
                 continue;
@@ -469,8 +136,8 @@ void UpPlanner::add_stops_and_removals() {
             if (!goes) stops_[replica.old->id] = {stopped.at(replica.old->id)};
         }
     }
-    for (auto name = order_.rbegin(); name != order_.rend(); ++name) {
-        for (const Replica& replica : services_.at(*name).replicas) {
+    for (auto name = fates_.order.rbegin(); name != fates_.order.rend(); ++name) {
+        for (const Replica& replica : fates_.services.at(*name).replicas) {
             if (replica.fate != Fate::recreate && replica.fate != Fate::remove) continue;
             Operation removal =
                 container_operation(OperationKind::remove_container, *replica.old, replica.cause);
@@ -484,8 +151,8 @@ void UpPlanner::add_stops_and_removals() {
 
 // Before anything new starts: what a renamed service left behind may hold the ports that its successor asks
 // for.
-void UpPlanner::add_orphan_removals(StopEmitter& stops) {
-    for (const ObservedContainer* orphan : orphans_) {
+void UpOperations::add_orphan_removals(StopEmitter& stops) {
+    for (const ObservedContainer* orphan : fates_.orphans) {
         const std::string cause = orphan->oneoff ? "one-off that has ended" : "not in the file";
         Operation removal = container_operation(OperationKind::remove_container, *orphan, cause);
         if (is_up(*orphan)) removal.prerequisites = {stops.stop(*orphan, cause, options_.timeout)};
@@ -495,16 +162,16 @@ void UpPlanner::add_orphan_removals(StopEmitter& stops) {
     }
 }
 
-void UpPlanner::add_creations() {
-    for (const std::string& name : order_) {
-        const ServiceState& state = services_.at(name);
+void UpOperations::add_creations() {
+    for (const std::string& name : fates_.order) {
+        const ServiceState& state = fates_.services.at(name);
         for (const Replica& replica : state.replicas)
             if (replica.fate == Fate::create || replica.fate == Fate::recreate)
                 creations_.members.push_back(add_creation(state, replica));
     }
 }
 
-int UpPlanner::add_creation(const ServiceState& state, const Replica& replica) {
+int UpOperations::add_creation(const ServiceState& state, const Replica& replica) {
     const Service& service = *state.service;
     Operation operation;
     operation.kind = OperationKind::create_container;
@@ -536,15 +203,15 @@ int UpPlanner::add_creation(const ServiceState& state, const Replica& replica) {
     return builder_.add(std::move(operation));
 }
 
-void UpPlanner::add_starts() {
+void UpOperations::add_starts() {
     StartEmitter starts{builder_};
-    for (const std::string& name : order_) {
-        const ServiceState& state = services_.at(name);
+    for (const std::string& name : fates_.order) {
+        const ServiceState& state = fates_.services.at(name);
         std::map<std::string, Dependency> conditions;
-        for (const auto& [dependency, how] : dependencies_.at(name)) {
-            const ServiceState& needed = services_.at(dependency);
+        for (const auto& [dependency, how] : fates_.dependencies.at(name)) {
+            const ServiceState& needed = fates_.services.at(dependency);
             const bool takes_part = needed.selected || !needed.replicas.empty();
-            if (takes_part && !(needed.selected && scale_of(*needed.service) == 0))
+            if (takes_part && !(needed.selected && scale_of(*needed.service, options_) == 0))
                 conditions.emplace(dependency, how);
         }
         for (const Replica& replica : state.replicas) {
@@ -569,16 +236,16 @@ void UpPlanner::add_starts() {
     }
 }
 
-void UpPlanner::note_unchanged() {
-    for (const auto& [name, state] : services_)
+void UpOperations::note_unchanged() {
+    for (const auto& [name, state] : fates_.services)
         for (const Replica& replica : state.replicas)
             if (replica.fate == Fate::keep) builder_.unchanged("Container " + replica.old->name);
 }
 
-void UpPlanner::warn_of_orphans() {
-    if (orphans_.empty() || options_.remove_orphans || options_.ignore_orphans) return;
+void UpOperations::warn_of_orphans() {
+    if (fates_.orphans.empty() || options_.remove_orphans || options_.ignore_orphans) return;
     std::vector<std::string> names;
-    for (const ObservedContainer* orphan : orphans_) names.push_back(orphan->name);
+    for (const ObservedContainer* orphan : fates_.orphans) names.push_back(orphan->name);
     builder_.warn(
         fmt::format("Found orphan containers ({}) for this project. If you removed or renamed a service in "
                     "the file, --remove-orphans cleans them up.",
@@ -588,7 +255,7 @@ void UpPlanner::warn_of_orphans() {
 }  // namespace
 
 Plan plan_up(const compose::Project& project, const ObservedState& observed, const UpOptions& options) {
-    return UpPlanner{project, observed, options}.plan();
+    return UpOperations{project, observed, options, choose_fates(project, observed, options)}.plan();
 }
 
 std::map<std::string, compose::DependencyCondition> wait_targets(const compose::Project& project,
