@@ -12,3 +12,8 @@ add_dependencies(stack_test_support stack-payload)
 # Prints the machine's snapshot: CI compares before and after.
 add_executable(stack-host-snapshot support/host_snapshot_main.cpp)
 target_link_libraries(stack-host-snapshot PRIVATE stack_test_support)
+
+# A real registry, and small images to fill it with.
+add_library(stack_test_registry STATIC
+  support/registry_server.cpp support/test_certificates.cpp support/test_image.cpp)
+target_link_libraries(stack_test_registry PUBLIC stack_test_support PRIVATE stack_image_worker dep_json dep_z)

@@ -1,0 +1,4 @@
+# Registries that are real (Debian's docker-registry) and registries that misbehave on purpose.
+stack_test(kernel_registry kernel
+  SOURCES registry_server_test.cpp
+  LIBRARIES stack_registry stack_test_registry)
