@@ -2,14 +2,10 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/image/compression.hpp"
 #include "runtime/image/folder_archive.hpp"
 #include "runtime/image/image_source.hpp"
-#include "runtime/image/json_fields.hpp"
-#include "runtime/image/layer_stager.hpp"
-#include "runtime/image/reference.hpp"
-#include "runtime/image/sha256.hpp"
+#include "runtime/image/layout_image.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +13,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,13 +22,14 @@ namespace stack::image {
 namespace {
 
 constexpr std::string_view kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-constexpr std::size_t kMaxConfigBytes = 8u << 20;
-constexpr int kMaxIndexDepth = 3;
 
 class Import {
   public:
-    Import(const ImportRequest& request, const ImportPlaces& places, const ImportEvents& events)
-        : request_{request}, places_{places}, events_{events}, stager_{request, places, events} {}
+    Import(const ImportRequest& request, const ImportPlaces& places, const StagingEvents& events)
+        : request_{request},
+          places_{places},
+          events_{events},
+          stager_{places.store, request.limits, events} {}
 
     StagedImage run() {
         if (places_.source_folder >= 0) {
@@ -61,7 +57,7 @@ class Import {
     int spool(const ByteProducer& bytes) {
         const std::string name = fmt::format("spool.{}", spools_.size());
         spools_.push_back(
-            open_at(places_.staging, name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600));
+            open_at(places_.store.staging, name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600));
         const int fd = spools_.back().get();
         std::uint64_t done = 0;
         bytes([&](Bytes part) {
@@ -69,7 +65,7 @@ class Import {
             done += part.size();
             events_.progress("copy", done, 0);
         });
-        ::unlinkat(places_.staging, name.c_str(), 0);  // its space comes back whatever happens
+        ::unlinkat(places_.store.staging, name.c_str(), 0);  // its space comes back whatever happens
         return fd;
     }
 
@@ -172,136 +168,12 @@ class Import {
             } catch (const Error&) {
             }
         }
-        const FoundImage& image = choose_image(images, select);
-        if (image.is_oci())
-            import_oci(members, image.manifest);
-        else
-            import_docker_save(members, image);
-    }
-
-    void import_oci(const Members& members, const Descriptor& start) {
-        Descriptor descriptor = start;
-        std::string text;
-        Manifest manifest;
-        for (int depth = 0;; ++depth) {
-            text = checked_text(members, descriptor, kMaxManifestBytes, "manifest");
-            std::variant<Manifest, Index> document = parse_manifest_or_index(text);
-            if (auto* found = std::get_if<Manifest>(&document)) {
-                manifest = std::move(*found);
-                break;
-            }
-            if (depth == kMaxIndexDepth)
-                throw Error{ErrorKind::invalid_input, "image indexes are nested too deeply"};
-            descriptor = choose_for_this_machine(std::get<Index>(document));
-        }
-        check_config_type(manifest.config.media_type);
-        const std::string config_text =
-            checked_text(members, manifest.config, kMaxConfigBytes, "configuration");
-        const ImageConfig config = checked_config(config_text, manifest.layers.size());
-        std::vector<SourceLayer> sources;
-        for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-            const Descriptor& layer = manifest.layers[i];
-            check_layer_type(layer.media_type);
-            auto member = std::make_shared<Member>(members.blob(layer.digest));
-            if (member->size != layer.size)
-                throw Error{ErrorKind::invalid_input, fmt::format("layer {} has {} bytes instead of {}",
-                                                                  layer.digest, member->size, layer.size)};
-            sources.push_back(
-                {member->bytes(), member->size, true, layer.digest, config.diff_ids[i], member});
-        }
-        stager_.add_layers(sources);
-        static_cast<void>(stager_.add_blob(config_text, manifest.config.media_type));
-        manifest_ =
-            stager_.add_blob(text, manifest.media_type.empty() ? kOciManifestType : manifest.media_type);
-        manifest_.platform = {config.architecture, config.os, config.variant};
-    }
-
-    void import_docker_save(const Members& members, const FoundImage& found) {
-        const std::string config_text =
-            members.get(found.config).text("image configuration", kMaxConfigBytes);
-        const ImageConfig config = checked_config(config_text, found.layers.size());
-        std::vector<SourceLayer> sources;
-        for (std::size_t i = 0; i < found.layers.size(); ++i) {
-            auto member = std::make_shared<Member>(members.get(found.layers[i]));
-            // Plain archives become zstd in the store; compressed ones stay what they are.
-            const bool packed = is_compressed(*member);
-            sources.push_back({member->bytes(), member->size, packed, {}, config.diff_ids[i], member});
-        }
-        Manifest manifest;
-        manifest.media_type = kOciManifestType;
-        for (const LayerOutcome& layer : stager_.add_layers(sources))
-            manifest.layers.push_back(
-                Descriptor{layer.media_type, layer.blob_digest, layer.blob_size, {}, {}});
-        manifest.config = stager_.add_blob(config_text, kOciConfigType);
-        manifest_ = stager_.add_blob(manifest_json(manifest), kOciManifestType);
-        manifest_.platform = {config.architecture, config.os, config.variant};
-    }
-
-    static bool is_compressed(const Member& member) {
-        std::vector<std::byte> head = first_bytes(
-            produce_file(member.fd.get(), member.offset, std::min<std::uint64_t>(member.size, kSniffBytes)));
-        return sniff_compression(head) != Compression::none;
-    }
-
-    // The digest is over exact bytes, checked before they are parsed.
-    static std::string checked_text(const Members& members, const Descriptor& descriptor, std::size_t limit,
-                                    std::string_view what) {
-        std::string text = members.blob(descriptor.digest).text(what, limit);
-        if (text.size() != descriptor.size || sha256_digest(text) != descriptor.digest)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("the image's {} does not match its digest {}", what, descriptor.digest)};
-        return text;
-    }
-
-    static Descriptor choose_for_this_machine(const Index& index) {
-        const Platform host = host_platform();
-        if (const Descriptor* chosen = choose_platform(index, host)) return *chosen;
-        std::vector<std::string> offered;
-        for (const Descriptor& entry : index.manifests)
-            offered.push_back(fmt::format("{}/{}", entry.platform.os, entry.platform.architecture));
-        throw Error{ErrorKind::not_found,
-                    fmt::format("the image is not made for {}/{}", host.os, host.architecture)}
-            .with_hint(fmt::format("it has: {}", join(offered, ", ")));
-    }
-
-    static void check_config_type(const std::string& type) {
-        if (type == kOciConfigType || type == "application/vnd.docker.container.image.v1+json") return;
-        throw Error{ErrorKind::not_supported,
-                    fmt::format("this is no container image, but an artifact of type '{}'", type)};
-    }
-
-    static void check_layer_type(const std::string& type) {
-        static const std::set<std::string, std::less<>> kKnown{
-            std::string{kOciLayerTarType},
-            std::string{kOciLayerGzipType},
-            std::string{kOciLayerZstdType},
-            "application/vnd.docker.image.rootfs.diff.tar",
-            "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            "application/vnd.docker.image.rootfs.diff.tar.zstd",
-        };
-        if (!kKnown.contains(type))
-            throw Error{ErrorKind::not_supported, fmt::format("layers of type '{}' are not supported", type)};
-    }
-
-    ImageConfig checked_config(const std::string& text, std::size_t layers) {
-        ImageConfig config = parse_image_config(text);
-        if (config.diff_ids.size() != layers)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("the image has {} layers, but its configuration names {}", layers,
-                                    config.diff_ids.size())};
-        if (layers == 0) throw Error{ErrorKind::invalid_input, "the image has no layers"};
-        const Platform host = host_platform();
-        if (!config.os.empty() && config.os != host.os)
-            throw Error{ErrorKind::not_supported, fmt::format("the image is made for {}", config.os)};
-        if (!config.architecture.empty() && config.architecture != host.architecture)
-            events_.warning(fmt::format("the image is made for {}, this machine is {}", config.architecture,
-                                        host.architecture));
-        return config;
+        manifest_ = stage_layout_image(members, choose_image(images, select), stager_, events_);
     }
 
     const ImportRequest& request_;
     const ImportPlaces& places_;
-    const ImportEvents& events_;
+    const StagingEvents& events_;
     LayerStager stager_;
     Descriptor manifest_;
     std::vector<UniqueFd> spools_;
@@ -315,7 +187,7 @@ bool ConfigFlags::any() const {
 }
 
 StagedImage import_image(const ImportRequest& request, const ImportPlaces& places,
-                         const ImportEvents& events) {
+                         const StagingEvents& events) {
     return Import{request, places, events}.run();
 }
 

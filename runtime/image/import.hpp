@@ -3,11 +3,9 @@
 #pragma once
 
 #include "runtime/image/image_config.hpp"
-#include "runtime/image/layer_unpacker.hpp"
-#include "runtime/image/store_writer.hpp"
+#include "runtime/image/layer_stager.hpp"
 
-#include <cstdint>
-#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,21 +33,14 @@ struct ImportRequest {
 
 /// Folders and source, as descriptors of the sandbox.
 struct ImportPlaces {
-    int staging = -1;        ///< has `blobs` and `layers`
-    int store_layers = -1;   ///< the store's unpacked layers, read-only
+    StagingPlaces store;
     int source_folder = -1;  ///< one of these two
     int source_file = -1;
     std::string source_name;  ///< for messages
 };
 
-struct ImportEvents {
-    /// phase: unpack, copy; bytes of the source; total 0 when it is unknown.
-    std::function<void(const std::string& phase, std::uint64_t done, std::uint64_t total)> progress;
-    std::function<void(const std::string& sentence)> warning;
-};
-
-/// Throws Error.
+/// The image, without a name. Throws Error.
 StagedImage import_image(const ImportRequest& request, const ImportPlaces& places,
-                         const ImportEvents& events);
+                         const StagingEvents& events);
 
 }  // namespace stack::image

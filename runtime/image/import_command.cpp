@@ -4,22 +4,19 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/units.hpp"
-#include "runtime/image/json_fields.hpp"
+#include "runtime/image/command_words.hpp"
+#include "runtime/image/import.hpp"
+#include "runtime/image/inner_half.hpp"
 #include "runtime/image/reference.hpp"
-#include "runtime/image/sandbox.hpp"
-#include "runtime/image/sha256.hpp"
+#include "runtime/image/worker_arguments.hpp"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,24 +26,55 @@ namespace stack::image {
 
 namespace {
 
-using nlohmann::json;
+constexpr std::string_view kImportUsage =
+    "usage: stack-image import --root DIR [--select NAME] [--entrypoint CMD] [--cmd CMD] [--env K=V]... "
+    "[--label K=V]... [--expose PORT]... [--workdir DIR] [--user USER] [--stop-signal SIGNAL] NAME SOURCE";
 
-constexpr std::size_t kMaxEventLine = 16u << 20;
+struct ImportCommand {
+    std::string data_root;
+    std::string name;    ///< reference for the image
+    std::string source;  ///< path; "-" is standard input
+    std::string select;
+    ConfigFlags flags;
+};
 
-// An interrupt ends the sandboxed half; the outer half then cleans up and says so. Set once, before the handlers.
-std::atomic<pid_t> inner_process = 0;
-std::atomic<bool> interrupted = false;
-
-void on_interrupt(int) {
-    interrupted = true;
-    if (inner_process > 0) ::kill(inner_process, SIGKILL);
+void add_label(ConfigFlags& flags, const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0) throw Error{ErrorKind::invalid_input, fmt::format("label '{}' has no name", text)};
+    flags.labels[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
 }
 
-void watch_interrupts(pid_t inner) {
-    inner_process = inner;
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+void add_env(ConfigFlags& flags, const std::string& text) {
+    if (text.find('=') == std::string::npos || text.front() == '=')
+        throw Error{ErrorKind::invalid_input, fmt::format("'{}' is not NAME=value", text)};
+    flags.env.push_back(text);
+}
+
+ImportCommand parse_import(const std::vector<std::string>& words) {
+    ImportCommand command;
+    ConfigFlags& flags = command.flags;
+    using Text = const std::string&;
+    const std::vector<std::string> operands = parse_worker_arguments(
+        words,
+        {{"--root", [&](Text value) { command.data_root = value; }},
+         {"--select", [&](Text value) { command.select = value; }},
+         {"--entrypoint", [&](Text value) { flags.entrypoint = command_words(value); }},
+         {"--cmd", [&](Text value) { flags.cmd = command_words(value); }},
+         {"--env", [&](Text value) { add_env(flags, value); }},
+         {"--label", [&](Text value) { add_label(flags, value); }},
+         {"--expose",
+          [&](Text value) {
+              flags.expose.push_back(value.find('/') == std::string::npos ? value + "/tcp" : value);
+          }},
+         {"--workdir", [&](Text value) { flags.working_dir = value; }},
+         {"--user", [&](Text value) { flags.user = value; }},
+         {"--stop-signal", [&](Text value) { flags.stop_signal = value; }}},
+        kImportUsage);
+    if (operands.size() != 2) throw_bad_usage("import takes a name and a source", kImportUsage);
+    if (command.data_root.empty()) throw_bad_usage("--root is missing", kImportUsage);
+    command.name = operands[0];
+    command.source = operands[1];
+    return command;
 }
 
 struct Source {
@@ -107,120 +135,34 @@ ImportRequest request_for(const ImportCommand& command) {
     return request;
 }
 
-int run_inner(const ImportRequest& request, const Source& source, const std::string& source_name,
-              int event_fd) {
-    EventWriter events{event_fd};
-    try {
-        const UniqueFd staging = open_directory(kInnerStaging);
-        const UniqueFd layers = open_directory(kInnerLayers);
-        const UniqueFd folder = source.folder.empty() ? UniqueFd{} : open_directory(kInnerSource);
-        ImportPlaces places{staging.get(), layers.get(), folder.get(), source.file.get(), source_name};
-        ImportEvents sinks;
-        sinks.progress = [&](const std::string& phase, std::uint64_t done, std::uint64_t total) {
-            events.progress(phase, done, total);
-        };
-        sinks.warning = [&](const std::string& sentence) { events.warning(sentence); };
-        events.write(staged_event(import_image(request, places, sinks)));
-        return 0;
-    } catch (const Error& error) {
-        events.error(error);
-    } catch (const std::bad_alloc&) {
-        events.error(Error{ErrorKind::failed, "the image needs more memory than the worker may use"});
-    } catch (const std::exception& error) {
-        events.error(Error{ErrorKind::internal, error.what()});
-    }
-    return 1;
+void import_inside(const ImportRequest& request, const Source& source, const std::string& source_name,
+                   EventWriter& events) {
+    const UniqueFd staging = open_directory(kInnerStaging);
+    const UniqueFd layers = open_directory(kInnerLayers);
+    const UniqueFd folder = source.folder.empty() ? UniqueFd{} : open_directory(kInnerSource);
+    const ImportPlaces places{{staging.get(), layers.get()}, folder.get(), source.file.get(), source_name};
+    events.write(staged_event(import_image(request, places, events_of(events))));
 }
-
-// Calls `each` for every line until the other end closes.
-void for_each_line(int fd, const std::function<void(std::string_view)>& each) {
-    std::string pending;
-    std::array<char, 65536> buffer;
-    for (;;) {
-        const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw_errno("read from the image worker");
-        if (got == 0) return;
-        pending.append(buffer.data(), static_cast<std::size_t>(got));
-        if (pending.size() > kMaxEventLine)
-            throw Error{ErrorKind::internal, "the image worker's answer is too long"};
-        for (std::size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1))
-            each(std::string_view{pending}.substr(0, end));
-    }
-}
-
-// What the sandboxed half said, passed on or kept.
-class Conversation {
-  public:
-    Conversation(EventWriter& events, const std::string& full_name)
-        : events_{events}, full_name_{full_name} {}
-
-    void hear(std::string_view line) {
-        const json event = json_fields::parse_object(line, "the image worker's answer", kMaxEventLine);
-        const std::string kind = json_fields::string(event, "event");
-        if (kind == "progress") {
-            events_.progress(json_fields::string(event, "phase"), number(event, "done"),
-                             number(event, "total"));
-        } else if (kind == "warning") {
-            events_.warning(json_fields::string(event, "message"));
-        } else if (kind == "staged") {
-            staged_ = staged_image_of(event, full_name_);
-        } else if (kind == "error") {
-            error_ = error_of_event(event);
-        }
-    }
-
-    /// The prepared image, or the reason why there is none.
-    StagedImage conclude(int wait_status) {
-        if (interrupted) throw Error{ErrorKind::cancelled, "interrupted; the store is as it was"};
-        if (error_) throw *error_;
-        if (WIFSIGNALED(wait_status))
-            throw Error{ErrorKind::failed,
-                        fmt::format("the image worker was killed by signal {}", WTERMSIG(wait_status))};
-        if (!staged_) throw Error{ErrorKind::internal, "the image worker ended without an answer"};
-        return std::move(*staged_);
-    }
-
-  private:
-    static std::uint64_t number(const json& event, std::string_view key) {
-        return static_cast<std::uint64_t>(std::max<std::int64_t>(json_fields::integer(event, key), 0));
-    }
-
-    EventWriter& events_;
-    const std::string& full_name_;
-    std::optional<StagedImage> staged_;
-    std::optional<Error> error_;
-};
 
 StagedImage stage_in_sandbox(const ImportCommand& command, const ImportRequest& request,
                              const ImportSession& session, const StorePaths& paths, EventWriter& events) {
     const Source source = open_source(command.source);
-    // Loaded while the file system is still whole: locale data, OpenSSL's configuration.
-    prepare_archive_locale();
-    static_cast<void>(sha256_digest({}));
-    Pipe pipe = make_pipe();
-    SandboxPlan plan{session.folder(), paths.layers, source.folder, {pipe.write.get(), session.lock_fd()}};
-    if (source.file.valid()) plan.keep_fds.push_back(source.file.get());
-    const ProcessHandle inner =
-        start_sandboxed(plan, [&] { return run_inner(request, source, command.source, pipe.write.get()); });
-    watch_interrupts(inner.pid());
-    pipe.write.reset();
-    Conversation conversation{events, request.full_name};
-    try {
-        for_each_line(pipe.read.get(), [&](std::string_view line) { conversation.hear(line); });
-    } catch (...) {
-        inner.signal(SIGKILL);
-        wait_for_exit(inner);
-        throw;
-    }
-    const int status = wait_for_exit(inner);
-    inner_process = 0;
-    return conversation.conclude(status);
+    InnerHalf half;
+    half.plan.folders = {{session.folder(), kInnerStaging, true}, {paths.layers, kInnerLayers, false}};
+    if (!source.folder.empty()) half.plan.folders.push_back({source.folder, kInnerSource, false});
+    half.plan.keep_fds = {session.lock_fd()};
+    if (source.file.valid()) half.plan.keep_fds.push_back(source.file.get());
+    half.body = [&](EventWriter& inside) { import_inside(request, source, command.source, inside); };
+    std::optional<StagedImage> staged;
+    half.staged = [&](const nlohmann::json& event) { staged = staged_image_of(event, request.full_name); };
+    run_inner_half(half, events);
+    return std::move(staged).value();
 }
 
 }  // namespace
 
-void run_import_command(const ImportCommand& command, EventWriter& events) {
+void import_verb(const std::vector<std::string>& words, EventWriter& events) {
+    const ImportCommand command = parse_import(words);
     const StorePaths paths{command.data_root};
     const ImportRequest request = request_for(command);
     ImportSession session = ImportSession::begin(paths);

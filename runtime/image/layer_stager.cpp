@@ -79,7 +79,7 @@ LayerOutcome LayerStager::read_layer(const SourceLayer& source, int folder, int 
     job.folder = folder;
     job.blob = blob;
     job.keep_bytes = source.keep_bytes;
-    job.limits = request_.limits;
+    job.limits = limits_;
     job.warn = events_.warning;
     const std::uint64_t before = done_;
     job.progress = [this, before](std::uint64_t seen) {
@@ -144,7 +144,6 @@ Descriptor LayerStager::add_blob(const std::string& text, std::string_view media
 }
 
 StagedImage LayerStager::finish(const Descriptor& manifest) {
-    image_.full_name = request_.full_name;
     image_.manifest = manifest;
     // Two layers may be the same bytes (empty ones often are).
     std::sort(image_.blobs.begin(), image_.blobs.end());

@@ -1,17 +1,19 @@
 // The layers and blobs of one image on their way into the staging folder, bottom layer first. Knows the chain ids and what
-// the store has already; not where the bytes come from (import.hpp) nor how one layer is read (layer_import.hpp).
+// the store has already; not where the bytes come from (import.hpp, oci_image.hpp) nor how one layer is read (layer_import.hpp).
 #pragma once
 
 #include "runtime/base/fd.hpp"
 #include "runtime/image/image_source.hpp"
-#include "runtime/image/import.hpp"
 #include "runtime/image/layer_import.hpp"
+#include "runtime/image/store_writer.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace stack::image {
@@ -26,17 +28,28 @@ struct SourceLayer {
     std::shared_ptr<Member> keep_open;  ///< what `bytes` reads from
 };
 
+/// Folders, as descriptors of the sandbox; the caller's.
+struct StagingPlaces {
+    int staging = -1;       ///< has `blobs` and `layers`
+    int store_layers = -1;  ///< the store's unpacked layers, read-only
+};
+
+struct StagingEvents {
+    /// phase: unpack, copy; bytes of the source; total 0 when it is unknown.
+    std::function<void(const std::string& phase, std::uint64_t done, std::uint64_t total)> progress;
+    std::function<void(const std::string& sentence)> warning;
+};
+
 class LayerStager {
   public:
-    /// All of them outlive the stager.
-    LayerStager(const ImportRequest& request, const ImportPlaces& places, const ImportEvents& events)
-        : request_{request}, places_{places}, events_{events} {}
+    LayerStager(const StagingPlaces& places, const UnpackLimits& limits, StagingEvents events)
+        : places_{places}, limits_{limits}, events_{std::move(events)} {}
 
     /// Reads the layers, each on top of those before it. Throws Error(invalid_input) for a wrong digest.
     std::vector<LayerOutcome> add_layers(const std::vector<SourceLayer>& sources);
     /// Stages a small blob (manifest, configuration).
     Descriptor add_blob(const std::string& text, std::string_view media_type);
-    /// The image under the request's name.
+    /// The image, without a name. Call once.
     StagedImage finish(const Descriptor& manifest);
 
   private:
@@ -50,9 +63,9 @@ class LayerStager {
     const std::vector<int>& lower_layers();
     void rename_staged(const std::string& from, const std::string& to) const;
 
-    const ImportRequest& request_;
-    const ImportPlaces& places_;
-    const ImportEvents& events_;
+    StagingPlaces places_;
+    UnpackLimits limits_;
+    StagingEvents events_;
     StagedImage image_;
     std::vector<UniqueFd> lower_;
     std::vector<int> lower_numbers_;

@@ -74,15 +74,14 @@ void attach_in(int root, const UniqueFd& mount, const char* inner_path) {
 // The new root is a tmpfs with nothing but the folders of the plan.
 void enter_root(const SandboxPlan& plan) {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("make mounts private");
-    const UniqueFd staging = clone_mount(plan.staging, 0);
-    const UniqueFd layers = clone_mount(plan.layers, MOUNT_ATTR_RDONLY);
-    UniqueFd source;
-    if (!plan.source_folder.empty()) source = clone_mount(plan.source_folder, MOUNT_ATTR_RDONLY);
+    std::vector<UniqueFd> mounts;
+    mounts.reserve(plan.folders.size());
+    for (const SandboxFolder& folder : plan.folders)
+        mounts.push_back(clone_mount(folder.path, folder.writable ? 0 : MOUNT_ATTR_RDONLY));
     const UniqueFd root = make_tmpfs();
-    attach(root.get(), AT_FDCWD, plan.staging.c_str());
-    attach_in(root.get(), staging, kInnerStaging);
-    attach_in(root.get(), layers, kInnerLayers);
-    if (source.valid()) attach_in(root.get(), source, kInnerSource);
+    attach(root.get(), AT_FDCWD, plan.folders.front().path.c_str());
+    for (std::size_t i = 0; i < mounts.size(); ++i)
+        attach_in(root.get(), mounts[i], plan.folders[i].inner_path);
     if (::fchdir(root.get()) != 0 || ::syscall(SYS_pivot_root, ".", ".") != 0) throw_errno("change the root");
     if (::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) throw_errno("leave the old root");
     mount_attr read_only{};

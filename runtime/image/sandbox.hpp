@@ -1,6 +1,6 @@
 // The place where foreign bytes are read: a process with its own mount, pid, network, ipc, uts and cgroup
-// namespaces, whose whole file system is the staging folder, the existing layers (read-only) and the source folder
-// (read-only); with the capabilities to own files in a layer and no others, no_new_privs and a seccomp allow-list.
+// namespaces, whose whole file system is what the plan names: the staging folder and, read-only, the existing layers and
+// the source; with the capabilities to own files in a layer and no others, no_new_privs and a seccomp allow-list.
 // What an attacker who takes over the archive parser gets is the image that he sent anyway.
 #pragma once
 
@@ -12,11 +12,15 @@
 
 namespace stack::image {
 
+/// A host folder, without what is mounted below it.
+struct SandboxFolder {
+    std::string path;        ///< on the host
+    const char* inner_path;  ///< one of kInner…
+    bool writable = false;
+};
+
 struct SandboxPlan {
-    std::string staging;  ///< host folder, writable inside
-    std::string layers;   ///< host folder, read-only inside
-    std::string
-        source_folder;  ///< host folder, read-only inside, without what is mounted below it; may be empty
+    std::vector<SandboxFolder> folders;  ///< at least one
     std::vector<int> keep_fds;  ///< stay open under their numbers; everything but these and stderr is closed
 };
 

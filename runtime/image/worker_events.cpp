@@ -38,6 +38,13 @@ void EventWriter::error(const Error& error) {
     write(error_event(error));
 }
 
+StagingEvents events_of(EventWriter& writer) {
+    return {[&writer](const std::string& phase, std::uint64_t done, std::uint64_t total) {
+                writer.progress(phase, done, total);
+            },
+            [&writer](const std::string& sentence) { writer.warning(sentence); }};
+}
+
 json staged_event(const StagedImage& image) {
     json layers = json::array();
     for (const StagedLayer& layer : image.layers) {

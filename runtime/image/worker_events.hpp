@@ -9,7 +9,7 @@
 #pragma once
 
 #include "runtime/image/error_event.hpp"
-#include "runtime/image/store_writer.hpp"
+#include "runtime/image/layer_stager.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -36,6 +36,9 @@ class EventWriter {
     std::mutex mutex_;
     std::chrono::steady_clock::time_point last_progress_;
 };
+
+/// The same, as those who stage layers want it; `writer` outlives it.
+StagingEvents events_of(EventWriter& writer);
 
 nlohmann::json staged_event(const StagedImage& image);
 /// Checked as foreign bytes are: the sandboxed half may have been taken over. Throws Error(internal).

@@ -378,6 +378,11 @@ TEST_F(Import, ATermSignalStopsItCleanly) {
 
 // --- the sandbox itself ---
 
+std::vector<SandboxFolder> folders_in(const test::TempDir& directory) {
+    return {{directory.file("staging"), kInnerStaging, true},
+            {directory.file("layers"), kInnerLayers, false}};
+}
+
 // Runs `body` in the sandbox, from a child: making a pid namespace spoils a process for other tests.
 int status_inside(const test::TempDir& directory, const std::function<int()>& body) {
     make_directories(directory.file("staging"));
@@ -385,7 +390,7 @@ int status_inside(const test::TempDir& directory, const std::function<int()>& bo
     const pid_t child = ::fork();
     if (child == 0) {
         try {
-            const SandboxPlan plan{directory.file("staging"), directory.file("layers"), "", {}};
+            const SandboxPlan plan{folders_in(directory), {}};
             ::_exit(exit_code_of_status(wait_for_exit(start_sandboxed(plan, body))));
         } catch (const std::exception& error) {
             fmt::print(stderr, "{}\n", error.what());
@@ -449,8 +454,7 @@ TEST_F(Sandbox, DiesWithItsParent) {
     Pipe alive = make_pipe();
     const pid_t parent = ::fork();
     if (parent == 0) {
-        const SandboxPlan plan{
-            directory_.file("staging"), directory_.file("layers"), "", {alive.write.get()}};
+        const SandboxPlan plan{folders_in(directory_), {alive.write.get()}};
         const int ready = alive.write.get();
         const ProcessHandle inner = start_sandboxed(plan, [ready] {
             write_all(ready, "!", "ready");
