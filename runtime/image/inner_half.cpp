@@ -111,6 +111,7 @@ void run_inner_half(const InnerHalf& half, EventWriter& events) {
     Pipe pipe = make_pipe();
     SandboxPlan plan = half.plan;
     plan.keep_fds.push_back(pipe.write.get());
+    watch_interrupts();
     const ProcessHandle inner = start_sandboxed(plan, [&] { return run_body(half.body, pipe.write.get()); });
     const KillOnInterrupt watch{inner};
     pipe.write.reset();
