@@ -9,20 +9,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
 
 #include <fmt/format.h>
@@ -223,65 +217,6 @@ void collect_processes(int dir, std::set<pid_t>& into, int depth = 256) {
             collect_processes(child.get(), into, depth - 1);
 }
 
-// ---- Device programs ----
-
-int bpf(int command, bpf_attr& attributes) {
-    return static_cast<int>(::syscall(SYS_bpf, command, &attributes, sizeof attributes));
-}
-
-struct LoadedProgram {
-    UniqueFd fd;
-    int error = 0;
-};
-
-LoadedProgram load_device_program(const std::vector<BpfInstruction>& program) {
-    static_assert(sizeof(BpfInstruction) == sizeof(bpf_insn));
-    static constexpr char kLicence[] = "Apache-2.0";
-    bpf_attr attributes{};
-    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-    attributes.insns = reinterpret_cast<std::uint64_t>(program.data());
-    attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
-    attributes.license = reinterpret_cast<std::uint64_t>(kLicence);
-    ::memcpy(attributes.prog_name, "stack_devices", sizeof "stack_devices");
-    LoadedProgram result{UniqueFd{bpf(BPF_PROG_LOAD, attributes)}};
-    if (!result.fd.valid()) result.error = errno;
-    return result;
-}
-
-/// Puts the program in the place of those that an earlier `create` or `apply` attached to this very
-/// directory.
-void attach_device_program(int dir, int program) {
-    std::array<std::uint32_t, 64> before{};
-    bpf_attr query{};
-    query.query.target_fd = static_cast<std::uint32_t>(dir);
-    query.query.attach_type = BPF_CGROUP_DEVICE;
-    query.query.prog_ids = reinterpret_cast<std::uint64_t>(before.data());
-    query.query.prog_cnt = before.size();
-    const std::size_t count = bpf(BPF_PROG_QUERY, query) == 0 ? query.query.prog_cnt : 0;
-
-    bpf_attr attach{};
-    attach.target_fd = static_cast<std::uint32_t>(dir);
-    attach.attach_bpf_fd = static_cast<std::uint32_t>(program);
-    attach.attach_type = BPF_CGROUP_DEVICE;
-    attach.attach_flags = BPF_F_ALLOW_MULTI;
-    if (bpf(BPF_PROG_ATTACH, attach) != 0) {
-        const int err = errno;
-        throw Error{
-            ErrorKind::not_supported,
-            fmt::format("limit devices can't be enforced: attach device program: {}", errno_text(err))};
-    }
-    for (std::size_t i = 0; i < count && i < before.size(); ++i) {
-        bpf_attr get{};
-        get.prog_id = before[i];
-        const UniqueFd old{bpf(BPF_PROG_GET_FD_BY_ID, get)};
-        bpf_attr detach{};
-        detach.target_fd = static_cast<std::uint32_t>(dir);
-        detach.attach_bpf_fd = static_cast<std::uint32_t>(old.get());
-        detach.attach_type = BPF_CGROUP_DEVICE;
-        if (old.valid()) bpf(BPF_PROG_DETACH, detach);
-    }
-}
-
 /// In a user namespace nobody can make or use device nodes in the first place: rules add nothing there.
 bool in_child_user_namespace() {
     const std::vector<std::string> words = split(read_file("/proc/self/uid_map"), ' ');
@@ -320,27 +255,6 @@ void perform_writes(const std::vector<CgroupWrite>& writes,
 }
 
 }  // namespace
-
-struct DevicePrograms::Impl {
-    struct Entry {
-        std::vector<DeviceRule> rules;
-        LoadedProgram program;
-    };
-    std::mutex mutex;
-    std::deque<Entry> entries;  // few: one for each set of `devices` in use
-};
-
-DevicePrograms::DevicePrograms() : impl_{std::make_unique<Impl>()} {}
-DevicePrograms::~DevicePrograms() = default;
-
-DevicePrograms::Loaded DevicePrograms::get(const std::vector<DeviceRule>& rules) {
-    const std::lock_guard lock{impl_->mutex};
-    for (const Impl::Entry& entry : impl_->entries)
-        if (entry.rules == rules) return {entry.program.fd.get(), entry.program.error};
-    impl_->entries.push_back({rules, load_device_program(device_program(rules))});
-    const LoadedProgram& made = impl_->entries.back().program;
-    return {made.fd.get(), made.error};
-}
 
 int Cgroup::controller_dir(std::string_view controller) const {
     for (const Hierarchy& hierarchy : v1_)
@@ -432,9 +346,10 @@ void Cgroup::apply(const ResourceSpec& resources) const {
     perform_writes(plan.v2_writes, [&](const std::string&) { return unified_.get(); });
     // Without rules the present program stays: an update of limits says nothing about devices.
     if (resources.devices.empty() || !unified_.valid()) return;
-    const LoadedProgram program = load_device_program(device_program(effective_device_rules(resources)));
-    if (!program.fd.valid()) throw Error::from_errno(program.error, "load device program");
-    attach_device_program(unified_.get(), program.fd.get());
+    DevicePrograms programs;
+    const DevicePrograms::Loaded program = programs.get(effective_device_rules(resources));
+    if (program.fd < 0) throw Error::from_errno(program.error, "load device program");
+    attach_device_program(unified_.get(), program.fd);
 }
 
 std::vector<int> Cgroup::task_fds() const {

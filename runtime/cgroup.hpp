@@ -9,6 +9,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/container_spec.hpp"
+#include "runtime/device_programs.hpp"
 
 #include <sys/types.h>
 
@@ -56,27 +57,6 @@ struct CgroupUsage {
     std::optional<std::uint64_t> memory_bytes;  ///< without page cache that can be dropped (inactive_file)
     std::optional<std::uint64_t> memory_limit_bytes;  ///< nullopt also when unlimited
     std::optional<std::uint64_t> pids;
-};
-
-/// Device programs loaded so far. Most containers have the same rules, and the kernel takes 0.3 ms to verify a program:
-/// who starts many containers keeps one of these. Callable from any thread.
-class DevicePrograms {
-  public:
-    DevicePrograms();
-    ~DevicePrograms();
-    DevicePrograms(const DevicePrograms&) = delete;
-    DevicePrograms& operator=(const DevicePrograms&) = delete;
-
-    struct Loaded {
-        int fd = -1;    ///< borrowed; -1: the kernel refused
-        int error = 0;  ///< its errno
-    };
-    /// Throws Error(invalid_input) for rules that make no sense.
-    Loaded get(const std::vector<DeviceRule>& rules);
-
-  private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
 };
 
 /// A cgroup of one container (in every hierarchy that it needs), held by descriptors. Closing it leaves the

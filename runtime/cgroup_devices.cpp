@@ -1,5 +1,5 @@
 // Device rules as a program of type BPF_PROG_TYPE_CGROUP_DEVICE (bpf(2), linux/bpf.h: struct
-// bpf_cgroup_dev_ctx). Pure; loading and attaching is cgroup.cpp's.
+// bpf_cgroup_dev_ctx). Pure; loading and attaching is device_programs.cpp's.
 #include "runtime/base/error.hpp"
 #include "runtime/cgroup.hpp"
 

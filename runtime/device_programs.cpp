@@ -1,0 +1,102 @@
+#include "runtime/device_programs.hpp"
+
+#include "runtime/base/error.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/cgroup.hpp"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+
+#include <fmt/format.h>
+
+namespace stack {
+
+namespace {
+
+int bpf(int command, bpf_attr& attributes) {
+    return static_cast<int>(::syscall(SYS_bpf, command, &attributes, sizeof attributes));
+}
+
+struct LoadedProgram {
+    UniqueFd fd;
+    int error = 0;
+};
+
+LoadedProgram load_device_program(const std::vector<BpfInstruction>& program) {
+    static_assert(sizeof(BpfInstruction) == sizeof(bpf_insn));
+    static constexpr char kLicence[] = "Apache-2.0";
+    bpf_attr attributes{};
+    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attributes.insns = reinterpret_cast<std::uint64_t>(program.data());
+    attributes.insn_cnt = static_cast<std::uint32_t>(program.size());
+    attributes.license = reinterpret_cast<std::uint64_t>(kLicence);
+    ::memcpy(attributes.prog_name, "stack_devices", sizeof "stack_devices");
+    LoadedProgram result{UniqueFd{bpf(BPF_PROG_LOAD, attributes)}};
+    if (!result.fd.valid()) result.error = errno;
+    return result;
+}
+
+}  // namespace
+
+struct DevicePrograms::Impl {
+    struct Entry {
+        std::vector<DeviceRule> rules;
+        LoadedProgram program;
+    };
+    std::mutex mutex;
+    std::deque<Entry> entries;  // few: one for each set of `devices` in use
+};
+
+DevicePrograms::DevicePrograms() : impl_{std::make_unique<Impl>()} {}
+DevicePrograms::~DevicePrograms() = default;
+
+DevicePrograms::Loaded DevicePrograms::get(const std::vector<DeviceRule>& rules) {
+    const std::lock_guard lock{impl_->mutex};
+    for (const Impl::Entry& entry : impl_->entries)
+        if (entry.rules == rules) return {entry.program.fd.get(), entry.program.error};
+    impl_->entries.push_back({rules, load_device_program(device_program(rules))});
+    const LoadedProgram& made = impl_->entries.back().program;
+    return {made.fd.get(), made.error};
+}
+
+void attach_device_program(int directory, int program) {
+    std::array<std::uint32_t, 64> before{};
+    bpf_attr query{};
+    query.query.target_fd = static_cast<std::uint32_t>(directory);
+    query.query.attach_type = BPF_CGROUP_DEVICE;
+    query.query.prog_ids = reinterpret_cast<std::uint64_t>(before.data());
+    query.query.prog_cnt = before.size();
+    const std::size_t count = bpf(BPF_PROG_QUERY, query) == 0 ? query.query.prog_cnt : 0;
+
+    bpf_attr attach{};
+    attach.target_fd = static_cast<std::uint32_t>(directory);
+    attach.attach_bpf_fd = static_cast<std::uint32_t>(program);
+    attach.attach_type = BPF_CGROUP_DEVICE;
+    attach.attach_flags = BPF_F_ALLOW_MULTI;
+    if (bpf(BPF_PROG_ATTACH, attach) != 0) {
+        const int err = errno;
+        throw Error{
+            ErrorKind::not_supported,
+            fmt::format("limit devices can't be enforced: attach device program: {}", errno_text(err))};
+    }
+    for (std::size_t i = 0; i < count && i < before.size(); ++i) {
+        bpf_attr get{};
+        get.prog_id = before[i];
+        const UniqueFd old{bpf(BPF_PROG_GET_FD_BY_ID, get)};
+        bpf_attr detach{};
+        detach.target_fd = static_cast<std::uint32_t>(directory);
+        detach.attach_bpf_fd = static_cast<std::uint32_t>(old.get());
+        detach.attach_type = BPF_CGROUP_DEVICE;
+        if (old.valid()) bpf(BPF_PROG_DETACH, detach);
+    }
+}
+
+}  // namespace stack
