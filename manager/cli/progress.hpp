@@ -1,5 +1,5 @@
 // Shows what `up`, `down` and the rest are doing, on stderr: live lines on a terminal, one plain line per
-// step elsewhere, JSON lines for programs, or nothing. Frames are made by a pure function from rows and time.
+// step elsewhere, JSON lines for programs, or nothing. Frames are made by progress_frame.hpp.
 //
 //     [+] Running 2/3
 //      ✔ Network shop_default   Created                                  0.0s
@@ -8,6 +8,7 @@
 #pragma once
 
 #include "manager/cli/options.hpp"
+#include "manager/cli/progress_frame.hpp"
 #include "manager/cli/terminal.hpp"
 #include "manager/control/protocol.hpp"
 
@@ -18,26 +19,6 @@
 #include <vector>
 
 namespace stack::cli {
-
-struct ProgressRow {
-    enum class Look { working, done, warning, failed } look = Look::working;
-    std::string resource, status, detail;
-    std::chrono::milliseconds started{0}, ended{0};  ///< since the progress began
-    bool operator==(const ProgressRow&) const = default;
-};
-
-/// How a status word looks: Creating works, Created is done, Error has failed, …
-ProgressRow::Look look_of_status(const std::string& status);
-
-struct FrameStyle {
-    std::size_t columns = 80, rows = 24;
-    bool colour = false;
-    bool operator==(const FrameStyle&) const = default;
-};
-/// The lines of one frame, header first, no newline, none wider than `columns`; rows that do not fit the
-/// height are left out, finished ones first.
-std::vector<std::string> render_frame(const std::string& title, const std::vector<ProgressRow>& rows,
-                                      std::chrono::milliseconds now, const FrameStyle& style);
 
 class Progress {
   public:
