@@ -9,6 +9,7 @@
 #include "network/nft_ruleset.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/trace.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -111,13 +112,18 @@ struct Hub::Impl {
         record.project = options.project;
         record.boot = boot_id();
         record.pin = pin_path(options);
+        TraceSpan look{"hub.look"};
         if (has_uplink()) record.foreign_chains = find_foreign_chains(host_nft());
         store.save(record);
+        look.end();
 
+        TraceSpan inside{"hub.namespace"};
         netns = make_namespace(set_up_hub_namespace);
         pin_namespace(netns.get(), record.pin);
         links.emplace(Links::in(netns.get()));
         for (auto& [name, network] : networks) make_bridge(network);
+        inside.end();
+        const TraceSpan outside{"hub.host"};
         if (has_uplink()) ensure_host_side(host_nft(), record, netns.get(), routed_subnets(), notes);
         record.complete = true;
         store.save(record);
