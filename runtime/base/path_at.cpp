@@ -71,14 +71,8 @@ void remove_below(int dir, const std::string& name, int depth, int& first_error)
         if (first_error == 0) first_error = child.valid() ? ELOOP : errno;
         return;
     }
-    UniqueFd listing{::openat(child.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!listing.valid()) {
-        if (first_error == 0) first_error = errno;
-        return;
-    }
-    for (const std::string& entry : names_in(std::move(listing), name)) {
+    for (const std::string& entry : list_directory_at(child.get()))
         remove_below(child.get(), entry, depth + 1, first_error);
-    }
     if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && first_error == 0)
         first_error = errno;
 }
@@ -176,6 +170,13 @@ std::vector<std::string> list_directory(const std::string& path) {
         throw_errno(fmt::format("open directory '{}'", path));
     }
     return names_in(std::move(dir), path);
+}
+
+std::vector<std::string> list_directory_at(int dir) {
+    // A descriptor of its own: fdopendir takes it, and the position is not shared.
+    UniqueFd own{::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!own.valid()) throw_errno("list a directory");
+    return names_in(std::move(own), "a directory");
 }
 
 bool path_exists(const std::string& path) {

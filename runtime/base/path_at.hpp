@@ -46,6 +46,8 @@ void remove_tree_at(int dir, const std::string& name);
 
 /// Names in a directory, sorted, without `.` and `..`; empty if it does not exist. Throws Error.
 std::vector<std::string> list_directory(const std::string& path);
+/// The same for a readable (not O_PATH) descriptor, which keeps its position.
+std::vector<std::string> list_directory_at(int dir);
 
 bool path_exists(const std::string& path);
 

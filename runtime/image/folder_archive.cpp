@@ -2,8 +2,8 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/path_at.hpp"
 #include "runtime/image/entry_name.hpp"
-#include "runtime/image/folder_listing.hpp"
 #include "runtime/image/tar_writer.hpp"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/image_index.hpp"
-#include "runtime/image/layer_record.hpp"
 #include "runtime/image/reference.hpp"
+#include "runtime/image/store_collect.hpp"
 #include "runtime/image/time_text.hpp"
 
 #include <errno.h>
@@ -149,107 +149,13 @@ Image load_image(const StorePaths& paths, const Descriptor& entry) {
     return image;
 }
 
-ImageSummary summarise(const StorePaths& paths, const Descriptor& entry) {
-    ImageSummary summary;
-    summary.digest = entry.digest;
-    summary.reference = familiar_name(name_of(entry));
-    summary.repository = summary.tag = "<none>";
-    if (!summary.reference.empty()) {
-        try {
-            const ImageReference reference = ImageReference::parse(name_of(entry));
-            summary.repository = reference.familiar_repository();
-            summary.tag = reference.tag.empty() ? "<none>" : reference.tag;
-        } catch (const Error&) {
-            summary.repository = summary.reference;
-        }
-    }
-    summary.id = image_id_of(paths, entry);
-    summary.size = number_of(entry, kSizeAnnotation);
-    try {
-        if (const auto text =
-                read_file_if_exists(summary.id.empty() ? std::string{} : paths.blob(summary.id)))
-            summary.created = parse_time_text(parse_image_config(*text).created).value_or(summary.created);
-    } catch (const Error&) {  // a damaged image is listed all the same, so that it can be removed
-    }
-    return summary;
-}
-
-// Everything that the entries of an index need.
-struct Reachable {
-    std::set<std::string> blobs;   // hex digits
-    std::set<std::string> layers;  // layer ids
-};
-
-void reach(const StorePaths& paths, const Descriptor& entry, int depth, Reachable& result) {
-    constexpr int kMaxNesting = 4;
-    if (depth > kMaxNesting || !result.blobs.insert(digest_hex(entry.digest)).second) return;
-    const std::optional<std::string> text = read_file_if_exists(paths.blob(entry.digest), kMaxManifestBytes);
-    if (!text) return;
-    try {
-        const std::variant<Manifest, Index> document = parse_manifest_or_index(*text);
-        if (const auto* manifest = std::get_if<Manifest>(&document)) {
-            result.blobs.insert(digest_hex(manifest->config.digest));
-            for (const Descriptor& layer : manifest->layers) result.blobs.insert(digest_hex(layer.digest));
-        } else {
-            for (const Descriptor& child : std::get<Index>(document).manifests)
-                reach(paths, child, depth + 1, result);
-        }
-    } catch (const Error&) {  // what a damaged manifest named can't be used any more
-    }
-}
-
-Reachable reachable_from(const StorePaths& paths, const Index& index) {
-    Reachable result;
-    for (const Descriptor& entry : index.manifests) {
-        reach(paths, entry, 0, result);
-        for (std::string& id : layer_ids_of(entry)) result.layers.insert(std::move(id));
-    }
-    return result;
-}
-
-std::uint64_t disk_bytes(const std::string& path) {
-    struct stat info {};
-    return ::lstat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_blocks) * 512 : 0;
-}
-
-// A layer leaves by rename, so that no instant shows half of it under its name.
-void remove_layer(const StorePaths& paths, const std::string& id, ImageRemoval& removal) {
-    if (const auto record = read_layer_record(paths, id)) removal.freed_bytes += record->disk_bytes;
-    const std::string doomed = fmt::format("{}/removed-{}", paths.staging, id);
-    remove_tree(doomed);
-    if (::rename(paths.layer(id).c_str(), doomed.c_str()) != 0 && errno != ENOENT)
-        throw_errno(fmt::format("remove layer {}", id));
-    ::unlink(paths.layer_record(id).c_str());
-    remove_tree(doomed);
-    removal.deleted.push_back(id);
-}
-
-// The caller holds gc.lock and index.lock alone.
-void collect_unreachable(const StorePaths& paths, const Index& index, ImageRemoval& removal) {
-    make_directories(paths.staging);
-    const Reachable needed = reachable_from(paths, index);
-    for (const std::string& name : list_directory(paths.layers)) {
-        const std::string id = name.ends_with(".json") ? name.substr(0, name.size() - 5) : name;
-        if (!is_layer_id(id) || needed.layers.contains(id)) continue;
-        if (path_exists(paths.layer(id)) || path_exists(paths.layer_record(id)))
-            remove_layer(paths, id, removal);
-    }
-    for (const std::string& name : list_directory(paths.blobs)) {
-        if (needed.blobs.contains(name)) continue;
-        const std::string path = paths.blobs + '/' + name;
-        removal.freed_bytes += disk_bytes(path);
-        if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_errno(fmt::format("remove blob {}", name));
-        if (is_sha256_digest("sha256:" + name)) removal.deleted.push_back("sha256:" + name);
-    }
-    for (const std::string& name : list_directory(paths.staging)) remove_tree(paths.staging + '/' + name);
-}
-
 }  // namespace
 
 StorePaths::StorePaths(std::string data_root)
     : root{std::move(data_root)},
       images{root + "/images"},
       blobs{images + "/blobs/sha256"},
+      downloads{images + "/downloads"},
       index{images + "/index.json"},
       layers{root + "/layers"},
       staging{root + "/staging"},
@@ -281,10 +187,35 @@ Image ImageStore::get(std::string_view name) const {
         fmt::format("import it: stack image import {} <archive or folder>", name));
 }
 
+ImageSummary summarise_entry(const StorePaths& paths, const Descriptor& entry) {
+    ImageSummary summary;
+    summary.digest = entry.digest;
+    summary.reference = familiar_name(name_of(entry));
+    summary.repository = summary.tag = "<none>";
+    if (!summary.reference.empty()) {
+        try {
+            const ImageReference reference = ImageReference::parse(name_of(entry));
+            summary.repository = reference.familiar_repository();
+            summary.tag = reference.tag.empty() ? "<none>" : reference.tag;
+        } catch (const Error&) {
+            summary.repository = summary.reference;
+        }
+    }
+    summary.id = image_id_of(paths, entry);
+    summary.size = number_of(entry, kSizeAnnotation);
+    try {
+        if (const auto text =
+                read_file_if_exists(summary.id.empty() ? std::string{} : paths.blob(summary.id)))
+            summary.created = parse_time_text(parse_image_config(*text).created).value_or(summary.created);
+    } catch (const Error&) {  // a damaged image is listed all the same, so that it can be removed
+    }
+    return summary;
+}
+
 std::vector<ImageSummary> ImageStore::list() const {
     std::vector<ImageSummary> result;
     for (const Descriptor& entry : read_store_index(paths_).manifests)
-        result.push_back(summarise(paths_, entry));
+        result.push_back(summarise_entry(paths_, entry));
     std::sort(result.begin(), result.end(), [](const ImageSummary& a, const ImageSummary& b) {
         if (a.reference.empty() != b.reference.empty()) return b.reference.empty();
         return std::tie(a.reference, a.digest) < std::tie(b.reference, b.digest);
@@ -348,6 +279,11 @@ void ImageStore::tag(std::string_view name, std::string_view new_reference) cons
         throw Error{ErrorKind::not_found, fmt::format("image '{}' is not in the store", name)};
     give_name(index, *matches.entries.front(), target.full());
     write_store_index(paths_, index);
+}
+
+void ImageStore::mark_used(std::string_view digest) const {
+    // A missing manifest says so where the image is used.
+    static_cast<void>(::utimensat(AT_FDCWD, paths_.blob(digest).c_str(), nullptr, AT_SYMLINK_NOFOLLOW));
 }
 
 ImageRemoval ImageStore::collect() const {

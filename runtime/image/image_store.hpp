@@ -1,15 +1,16 @@
 // The image store: an OCI image layout beside unpacked layers, one store per data root.
 //
-//   <root>/images/oci-layout, index.json, blobs/sha256/<hex>   a valid OCI image layout, readable by skopeo
-//   and others <root>/layers/<layer id>/                                  one unpacked layer, a lower
-//   directory for overlayfs <root>/layers/<layer id>.json                              its record: chain id,
-//   diff id, bytes on disk <root>/staging/<random>/                                   work of one running
-//   import, or something being removed
+//   <root>/images/oci-layout, index.json, blobs/sha256/<hex>
+//                                a valid OCI image layout, readable by skopeo and others
+//   <root>/images/downloads/<hex> a blob on its way here, perhaps left by an interruption to be resumed
+//   <root>/layers/<layer id>/    one unpacked layer, a lower directory for overlayfs
+//   <root>/layers/<layer id>.json its record: chain id, diff id, bytes on disk
+//   <root>/staging/<random>/     work of one running import, or something being removed
 //
 // A layer id is the first 24 hex digits of the layer's chain id, so that 127 of them fit one mount option;
 // the record keeps the whole chain id and a different one is refused. index.json names what is unpacked in
 // annotations of each manifest: `stack.layers` (ids, bottom first), `stack.size` (bytes), `stack.added` (RFC
-// 3339).
+// 3339). When a manifest's image was last used by a new container is its blob's time of modification.
 //
 // Locks (flock, in this order): `images/gc.lock` shared by imports, exclusive while blobs and layers are
 // removed; `images/index.lock` shared by who turns a name into a container, exclusive by who changes
@@ -39,7 +40,7 @@ namespace stack {
 /// Paths of a store below its data root.
 struct StorePaths {
     explicit StorePaths(std::string data_root);
-    std::string root, images, blobs, index, layers, staging, index_lock, gc_lock;
+    std::string root, images, blobs, downloads, index, layers, staging, index_lock, gc_lock;
     [[nodiscard]] std::string blob(std::string_view digest) const;
     [[nodiscard]] std::string layer(std::string_view layer_id) const;
     [[nodiscard]] std::string layer_record(std::string_view layer_id) const;
@@ -65,6 +66,10 @@ struct ImageSummary {
     std::uint64_t size = 0;
     bool operator==(const ImageSummary&) const = default;
 };
+
+/// One entry of index.json, without looking at its layers. Never throws for a damaged image: it must be listed to be
+/// removed.
+ImageSummary summarise_entry(const StorePaths& paths, const Descriptor& entry);
 
 /// Who uses an image: manifest digest -> the container's name to be shown.
 using ImagesInUse = std::map<std::string, std::string>;
@@ -99,6 +104,10 @@ class ImageStore {
     ImageRemoval remove(std::string_view name, const FindImagesInUse& in_use, bool force = false) const;
     /// Gives the image one more name; the name is taken from another image that had it.
     void tag(std::string_view name, std::string_view new_reference) const;
+
+    /// Notes that a container is being made from the image with this manifest: store_gc.hpp lets go of those first
+    /// that were not used for longest.
+    void mark_used(std::string_view digest) const;
 
     /// Removes what no entry of index.json needs: blobs, layers, leftovers of imports that died. Leaves all
     /// as it is (and answers empty) while an import runs; the import does it when it ends. Idempotent.

@@ -2,6 +2,7 @@
 // name.
 #pragma once
 
+#include "runtime/base/disk_use.hpp"
 #include "runtime/image/image_store.hpp"
 
 #include <cstdint>
@@ -15,7 +16,9 @@ struct LayerRecord {
     std::string chain_id;          ///< sha256:…; the layer id is its beginning
     std::string diff_id;           ///< sha256:… of the uncompressed archive
     std::uint64_t size = 0;        ///< bytes of all files
-    std::uint64_t disk_bytes = 0;  ///< what the folder takes on disk
+    std::uint64_t disk_bytes = 0;  ///< what the folder takes on disk, once all of it is written there
+    std::uint64_t inode = 0;       ///< the folder that was measured; 0: none was
+    std::int64_t born_ns = 0;      ///< its time of birth since the epoch; 0 where the file system keeps none
     bool operator==(const LayerRecord&) const = default;
 };
 
@@ -26,5 +29,11 @@ std::optional<LayerRecord> parse_layer_record(std::string_view text);
 /// nullopt when there is none or it can't be read.
 std::optional<LayerRecord> read_layer_record(const StorePaths& paths, std::string_view layer_id);
 std::string layer_record_json(const LayerRecord& record);
+
+/// Measures the folder that is to become this layer and notes in the record what it takes and which one it is. Its data
+/// must be on the disk already: until then file systems only estimate. Throws Error.
+void measure_layer(const std::string& folder, LayerRecord& record);
+/// What a stored layer takes, folder and record. The folder is walked only if the record does not know. Throws Error.
+std::uint64_t layer_disk_bytes(const StorePaths& paths, std::string_view layer_id, DiskCounter& disk);
 
 }  // namespace stack

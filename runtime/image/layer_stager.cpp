@@ -60,7 +60,6 @@ LayerOutcome LayerStager::add_layer(const SourceLayer& source) {
     } else {
         layer.record.diff_id = outcome.diff_id;
         layer.record.size = outcome.unpacked.size;
-        layer.record.disk_bytes = outcome.unpacked.disk_bytes;
         layer.staged = true;
         inherit_folder_attributes(folder.get(), outcome.unpacked.implicit_folders, lower_layers());
         std::vector<std::string>& opaque = outcome.unpacked.opaque_folders;

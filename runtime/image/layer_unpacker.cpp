@@ -2,7 +2,6 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
-#include "runtime/image/folder_listing.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,7 +154,6 @@ void LayerUnpacker::add_file(const ArchiveEntry& entry, const EntryName& name, i
     set_attributes(file.get(), entry);
     const timespec times[2] = {checked_time(entry.modified), checked_time(entry.modified)};
     ::futimens(file.get(), times);
-    count_blocks(file.get());
 }
 
 std::uint64_t LayerUnpacker::write_data(int file, const ArchiveEntry& entry, ArchiveReader& archive) {
@@ -321,11 +319,6 @@ void LayerUnpacker::remember_folder_time(std::string path, timespec modified) {
     folder_times_.push_back({std::move(path), checked_time(modified)});
 }
 
-void LayerUnpacker::count_blocks(int fd) {
-    struct stat info {};
-    if (::fstat(fd, &info) == 0) result_.disk_bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
-}
-
 void LayerUnpacker::apply_whiteouts() {
     for (const EntryName& whiteout : whiteouts_) {
         const int parent = parent_folder(whiteout.parent);
@@ -352,7 +345,6 @@ void LayerUnpacker::apply_folder_times() {
         if (!fd.valid()) continue;  // replaced by a later entry, or reached through a link of the layer
         const timespec times[2] = {folder.modified, folder.modified};
         ::futimens(fd.get(), times);
-        count_blocks(fd.get());
     }
 }
 

@@ -35,7 +35,6 @@ struct UnpackLimits {
 struct UnpackResult {
     std::uint64_t entries = 0;
     std::uint64_t size = 0;                   ///< bytes of regular files, hard links once
-    std::uint64_t disk_bytes = 0;             ///< blocks of all objects
     std::vector<std::string> opaque_folders;  ///< paths inside the layer, sorted; "" is the root
     std::vector<std::string>
         implicit_folders;  ///< made because something below them came without them, sorted
@@ -75,7 +74,6 @@ class LayerUnpacker {
     void set_attributes(int fd, const ArchiveEntry& entry);
     void set_xattrs(int fd, const ArchiveEntry& entry);
     void remember_folder_time(std::string path, timespec modified);
-    void count_blocks(int fd);
 
     void apply_whiteouts();
     void apply_folder_times();

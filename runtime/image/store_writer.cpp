@@ -88,12 +88,14 @@ ImportSession::~ImportSession() {
     }
 }
 
-bool ImportSession::publish(const StagedImage& image) {
+bool ImportSession::publish(StagedImage image) {
     for (const StagedLayer& layer : image.layers)
         if (layer.staged) mark_opaque_folders(layer);
     const UniqueFd store = open_directory(paths_.root);
     // One sync for ten thousand files; whatever index.json names must survive a power cut.
     if (::syncfs(store.get()) != 0) throw_errno("write the image to the disk");
+    for (StagedLayer& layer : image.layers)
+        if (layer.staged) measure_layer(staged_layer(layer_id_of(layer.record.chain_id)), layer.record);
 
     const FileLock index_lock = FileLock::acquire(paths_.index_lock);
     for (const std::string& digest : image.blobs) move_blob(digest);
@@ -123,9 +125,12 @@ bool ImportSession::publish(const StagedImage& image) {
     return true;
 }
 
+std::string ImportSession::staged_layer(const std::string& id) const {
+    return fmt::format("{}/{}/{}", folder_, kStagedLayers, id);
+}
+
 void ImportSession::mark_opaque_folders(const StagedLayer& layer) const {
-    const std::string id = layer_id_of(layer.record.chain_id);
-    const std::string path = folder_ + '/' + kStagedLayers + '/' + id;
+    const std::string path = staged_layer(layer_id_of(layer.record.chain_id));
     const std::optional<std::string> list = read_file_if_exists(path + ".opaque", 512u << 20);
     if (!list || list->empty()) return;
     const UniqueFd root = open_directory(path);
@@ -158,7 +163,7 @@ void ImportSession::move_layer(const StagedLayer& layer) const {
     write_file_atomically(paths_.layer_record(id), layer_record_json(layer.record), Durability::power_loss);
     if (path_exists(paths_.layer(id)))
         remove_tree(paths_.layer(id));  // without a record: half of an old removal
-    rename_file(fmt::format("{}/{}/{}", folder_, kStagedLayers, id), paths_.layer(id));
+    rename_file(staged_layer(id), paths_.layer(id));
 }
 
 }  // namespace stack

@@ -48,10 +48,11 @@ class ImportSession {
 
     /// False when the name already stands for exactly this image. Throws Error; the store is as before then, but
     /// for blobs and layers that nothing refers to.
-    bool publish(const StagedImage& image);
+    bool publish(StagedImage image);
 
   private:
     ImportSession(StorePaths paths, FileLock lock, std::string folder);
+    [[nodiscard]] std::string staged_layer(const std::string& id) const;
     void mark_opaque_folders(const StagedLayer& layer) const;
     void move_blob(const std::string& digest) const;
     void move_layer(const StagedLayer& layer) const;

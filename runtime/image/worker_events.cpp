@@ -51,7 +51,6 @@ json staged_event(const StagedImage& image) {
         layers.push_back({{"chain_id", layer.record.chain_id},
                           {"diff_id", layer.record.diff_id},
                           {"size", layer.record.size},
-                          {"disk_bytes", layer.record.disk_bytes},
                           {"staged", layer.staged}});
     }
     const Descriptor& manifest = image.manifest;
@@ -105,7 +104,6 @@ StagedImage staged_image_of(const json& event, const std::string& full_name) {
         layer.record.chain_id = digest_of(item, "chain_id");
         layer.record.diff_id = digest_of(item, "diff_id");
         layer.record.size = count_of(item, "size");
-        layer.record.disk_bytes = count_of(item, "disk_bytes");
         const json* staged = json_fields::find(item, "staged");
         layer.staged = staged != nullptr && staged->is_boolean() && staged->get<bool>();
         image.layers.push_back(std::move(layer));
