@@ -1,6 +1,7 @@
 #include "manager/engine/container_setup.hpp"
 
 #include "manager/engine/image_view.hpp"
+#include "manager/engine/volume_store.hpp"
 #include "manager/plan/container_files.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "manager/plan/spec_builder.hpp"

@@ -3,6 +3,7 @@
 #include "manager/engine/container_setup.hpp"
 #include "manager/engine/project_network.hpp"
 #include "manager/engine/running_containers.hpp"
+#include "manager/engine/volume_store.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
@@ -186,7 +187,9 @@ Task<ContainerRecord> LocalEngine::create_container(CreateRequest request) {
     const TraceSpan span{"engine.create", request.name};
     Impl& impl = *impl_;
     const FileLock hold = impl.images.hold();
+    const FileLock volumes = hold_volumes(impl.paths);
     const Image image = impl.images.get(request.service.image);
+    impl.images.mark_used(image.digest);
     ContainerRecord record;
     record.id = random_hex(32);
     record.name = request.name;

@@ -26,6 +26,7 @@ struct Paths {
         return project(name) + "/containers";
     }
     [[nodiscard]] std::string volumes() const { return data_root + "/volumes"; }
+    [[nodiscard]] std::string volume_lock() const { return data_root + "/volumes.lock"; }
     [[nodiscard]] std::string networks() const { return data_root + "/networks"; }
     [[nodiscard]] std::string run(const std::string& project_name) const {
         return run_root + "/" + project_name;

@@ -1,6 +1,7 @@
 #include "manager/engine/project_store.hpp"
 
 #include "manager/compose/model_json.hpp"
+#include "manager/engine/volume_store.hpp"
 #include "runtime/base/atomic_file.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
@@ -347,47 +348,6 @@ void remove_container_files(const Paths& paths, const std::string& project, cons
 void remove_project_files(const Paths& paths, const std::string& project) {
     remove_tree(paths.project(project));
     remove_tree(paths.run(project));
-}
-
-std::string volume_data(const Paths& paths, const std::string& name) {
-    return paths.volumes() + "/" + name + "/_data";
-}
-
-void create_volume(const Paths& paths, const VolumeRecord& record) {
-    const std::string directory = paths.volumes() + "/" + record.name;
-    if (path_exists(directory + "/volume.json")) return;
-    make_directories(directory);
-    const json document{{"version", kVersion}, {"name", record.name},           {"project", record.project},
-                        {"key", record.key},   {"anonymous", record.anonymous}, {"labels", record.labels}};
-    write_file_atomically(directory + "/volume.json", document.dump(), Durability::power_loss);
-    make_directories(directory + "/_data", 0755);
-}
-
-void remove_volume(const Paths& paths, const std::string& name) {
-    // The record goes last: a removal that is cut short is found and finished by the next one.
-    remove_tree(volume_data(paths, name));
-    remove_tree(paths.volumes() + "/" + name);
-}
-
-std::vector<VolumeRecord> list_volumes(const Paths& paths) {
-    std::vector<VolumeRecord> result;
-    for (const std::string& name : list_directory(paths.volumes())) {
-        const auto text = read_file_if_exists(paths.volumes() + "/" + name + "/volume.json");
-        if (!text) continue;
-        try {
-            const json document = json::parse(*text);
-            VolumeRecord record;
-            document.at("name").get_to(record.name);
-            document.at("project").get_to(record.project);
-            document.at("key").get_to(record.key);
-            document.at("anonymous").get_to(record.anonymous);
-            document.at("labels").get_to(record.labels);
-            result.push_back(std::move(record));
-        } catch (const json::exception&) {
-            continue;
-        }
-    }
-    return result;
 }
 
 }  // namespace stack::engine

@@ -130,16 +130,4 @@ void remove_container_files(const Paths& paths, const std::string& project, cons
 /// The project's data that no longer describes anything; idempotent.
 void remove_project_files(const Paths& paths, const std::string& project);
 
-/// A named volume's data directory; the record lies beside it.
-std::string volume_data(const Paths& paths, const std::string& name);
-struct VolumeRecord {
-    std::string name;
-    std::string project, key;  ///< empty for volumes made by hand
-    bool anonymous = false;
-    std::map<std::string, std::string> labels;
-};
-void create_volume(const Paths& paths, const VolumeRecord& record);
-void remove_volume(const Paths& paths, const std::string& name);
-std::vector<VolumeRecord> list_volumes(const Paths& paths);
-
 }  // namespace stack::engine

@@ -6,6 +6,7 @@
 #include "manager/cli/operation.hpp"
 #include "manager/control/control_client.hpp"
 #include "manager/engine/project_store.hpp"
+#include "manager/engine/volume_store.hpp"
 #include "manager/supervisor/supervise.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/file_lock.hpp"
