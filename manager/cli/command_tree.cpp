@@ -53,6 +53,7 @@ void define_globals(CLI::App& app, GlobalsDraft& d) {
     choice(app, "--progress", d.progress, {"auto", "tty", "plain", "json", "quiet"}, "How steps are shown");
     number(app, "--parallel", g.parallel, -1, "Most operations at a time; -1 is no limit");
     flag(app, "--dry-run", g.dry_run, "Print the plan, change nothing");
+    flag(app, "--offline", g.offline, "Ask no registry: what is not here is an error");
     flag(app, "--verbose", g.verbose, "Say more about what this program does");
     text(app, "--root", g.root, "DIR", "Where images, volumes and records are");
     text(app, "--run-root", g.run_root, "DIR", "Where sockets are");

@@ -28,6 +28,8 @@ int run_exec(const Context& context, const ExecCommand& command);
 int run_config(const Context& context, const ConfigCommand& command);
 int run_ls(const Context& context, const LsCommand& command);
 int run_image(const Context& context, const ImageCommand& command);
+int run_login(const Context& context, const LoginCommand& command);
+int run_logout(const Context& context, const LogoutCommand& command);
 int run_version(const Context& context, const VersionCommand& command);
 
 }  // namespace stack::cli

@@ -21,6 +21,7 @@ class EnvironmentFlags {
             globals.progress = as_flag("COMPOSE_PROGRESS", "--progress").progress;
         if (globals.parallel == 0)
             globals.parallel = as_flag("COMPOSE_PARALLEL_LIMIT", "--parallel").parallel;
+        globals.offline |= is_on("STACK_OFFLINE");
     }
 
     void apply(UpCommand& command) const {

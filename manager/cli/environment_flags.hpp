@@ -6,6 +6,7 @@
 //     COMPOSE_PARALLEL_LIMIT   --parallel
 //     COMPOSE_REMOVE_ORPHANS   --remove-orphans of up and down
 //     COMPOSE_IGNORE_ORPHANS   up says nothing of orphans; an error beside --remove-orphans
+//     STACK_OFFLINE            --offline
 #pragma once
 
 #include "manager/cli/options.hpp"

@@ -34,17 +34,6 @@ bool no_file_found(const compose::LoadResult& result) {
         [](const compose::Diagnostic& d) { return d.code == "no-file" && d.position.file.empty(); });
 }
 
-std::map<std::string, std::string> shell_environment() {
-    std::map<std::string, std::string> variables;
-    for (char** entry = environ; *entry; ++entry) {
-        const std::string_view text{*entry};
-        const std::size_t equals = text.find('=');
-        if (equals != std::string_view::npos)
-            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    return variables;
-}
-
 /// All but the text of stdin, which can be read once.
 compose::LoadRequest request_of(const GlobalOptions& globals) {
     compose::LoadRequest request;
@@ -59,6 +48,17 @@ compose::LoadRequest request_of(const GlobalOptions& globals) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> shell_environment() {
+    std::map<std::string, std::string> variables;
+    for (char** entry = environ; *entry; ++entry) {
+        const std::string_view text{*entry};
+        const std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos)
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return variables;
+}
 
 compose::LoadRequest load_request(const Context& context) {
     const std::vector<std::string>& files = context.globals.files;

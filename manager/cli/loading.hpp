@@ -18,6 +18,9 @@ struct AlreadyReported {
     int exit_code = 1;
 };
 
+/// The variables that this program was started with.
+std::map<std::string, std::string> shell_environment();
+
 /// What steers the program: the shell's variables over those of `.env`.
 std::map<std::string, std::string> steering_variables(const GlobalOptions& globals);
 

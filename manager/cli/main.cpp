@@ -40,6 +40,8 @@ int run(const Context& context, const Command& command) {
                                  [&](const ConfigCommand& c) { return run_config(context, c); },
                                  [&](const LsCommand& c) { return run_ls(context, c); },
                                  [&](const ImageCommand& c) { return run_image(context, c); },
+                                 [&](const LoginCommand& c) { return run_login(context, c); },
+                                 [&](const LogoutCommand& c) { return run_logout(context, c); },
                                  [&](const VersionCommand& c) { return run_version(context, c); }},
                       command);
 }

@@ -2,6 +2,7 @@
 // of the commands (commands.hpp).
 #pragma once
 
+#include "manager/cli/image_options.hpp"
 #include "manager/plan/planner.hpp"
 
 #include <chrono>
@@ -24,6 +25,7 @@ struct GlobalOptions {
     ProgressMode progress = ProgressMode::automatic;
     int parallel = 0;  ///< 0: not said; -1: no limit
     bool dry_run = false, verbose = false;
+    bool offline = false;  ///< no registry is asked
     std::string root, run_root;
     bool operator==(const GlobalOptions&) const = default;
 };
@@ -119,43 +121,15 @@ struct LsCommand {
     bool operator==(const LsCommand&) const = default;
 };
 
-struct ImageImportCommand {
-    std::string name, source;
-    std::string select;  ///< which image of an archive that holds several
-    std::string entrypoint, command, workdir, user, stop_signal;
-    std::vector<std::string> env, labels, expose;
-    bool quiet = false;
-    bool operator==(const ImageImportCommand&) const = default;
-};
-struct ImageLsCommand {
-    std::string format = "table";
-    bool quiet = false, no_trunc = false;
-    bool operator==(const ImageLsCommand&) const = default;
-};
-struct ImageInspectCommand {
-    std::vector<std::string> names;
-    bool operator==(const ImageInspectCommand&) const = default;
-};
-struct ImageRmCommand {
-    std::vector<std::string> names;
-    bool force = false;
-    bool operator==(const ImageRmCommand&) const = default;
-};
-struct ImageTagCommand {
-    std::string name, new_reference;
-    bool operator==(const ImageTagCommand&) const = default;
-};
-using ImageCommand =
-    std::variant<ImageImportCommand, ImageLsCommand, ImageInspectCommand, ImageRmCommand, ImageTagCommand>;
-
 struct VersionCommand {
     bool is_short = false;
     std::string format = "pretty";
     bool operator==(const VersionCommand&) const = default;
 };
 
-using Command = std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand,
-                             ConfigCommand, LsCommand, ImageCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand, ConfigCommand,
+                 LsCommand, ImageCommand, LoginCommand, LogoutCommand, VersionCommand>;
 
 struct Invocation {
     GlobalOptions globals;

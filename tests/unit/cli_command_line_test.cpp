@@ -189,6 +189,35 @@ TEST(CommandLine, KillTakesSignalsByNameAndNumber) {
     EXPECT_EQ(command<SelectCommand>({"kill", "--signal=15"}).options.signal, 15);
 }
 
+template <class T>
+T image_command(const Words& words) {
+    return std::get<T>(command<ImageCommand>(words));
+}
+
+TEST(CommandLine, ReadsImageCommandsAsDockerDoes) {
+    EXPECT_EQ(image_command<ImagePullCommand>({"image", "pull", "--platform", "linux/arm64", "-q", "a", "b"}),
+              (ImagePullCommand{{"a", "b"}, "linux/arm64", true}));
+    EXPECT_EQ(image_command<ImagePushCommand>({"image", "push", "a:1"}), (ImagePushCommand{{"a:1"}, false}));
+    EXPECT_EQ(image_command<ImageLoadCommand>({"image", "load", "-qi", "a.tar"}),
+              (ImageLoadCommand{"a.tar", true}));
+    EXPECT_EQ(image_command<ImageLoadCommand>({"image", "load"}).input, "-");
+    EXPECT_EQ(image_command<ImageSaveCommand>({"image", "save", "a", "b", "-o", "x.tar", "--format", "oci"}),
+              (ImageSaveCommand{{"a", "b"}, "x.tar", "oci"}));
+    EXPECT_EQ(image_command<ImageExportCommand>({"image", "export", "a"}), (ImageExportCommand{"a", ""}));
+    EXPECT_THAT(usage_error({"image", "pull"}).message, HasSubstr("missing"));
+    EXPECT_THAT(usage_error({"image", "save", "a", "--format", "zip"}).message, HasSubstr("docker, oci"));
+}
+
+TEST(CommandLine, ReadsLogins) {
+    EXPECT_EQ(command<LoginCommand>({"login", "-u", "ann", "--password-stdin", "registry.lan:5000"}),
+              (LoginCommand{"registry.lan:5000", "ann", "", true}));
+    EXPECT_EQ(command<LoginCommand>({"login"}), LoginCommand{});
+    EXPECT_EQ(command<LogoutCommand>({"logout", "a.io"}).registry, "a.io");
+    EXPECT_THAT(usage_error({"login", "--password-stdin"}).message, HasSubstr("--username"));
+    EXPECT_THAT(usage_error({"login", "-u", "a", "-p", "x", "--password-stdin"}).message,
+                HasSubstr("--password"));
+}
+
 TEST(CommandLine, EveryCommandHasHelpThatNamesItsFlags) {
     for (const std::string_view path : command_paths()) {
         Words words;
@@ -230,7 +259,7 @@ TEST(CommandLine, TheBashCompletionIsAScriptThatCompletes) {
         return result.out;
     };
     EXPECT_EQ(completed("stack u"), "up\n");
-    EXPECT_EQ(completed("stack -f compose.yaml lo"), "logs\n");
+    EXPECT_EQ(completed("stack -f compose.yaml lo"), "login logout logs\n");
     EXPECT_EQ(completed("stack --project-name up up --det"), "--detach\n");
     EXPECT_EQ(completed("stack image in"), "inspect\n");
     EXPECT_EQ(completed("stack image import --entry"), "--entrypoint\n");

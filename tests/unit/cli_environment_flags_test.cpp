@@ -73,6 +73,13 @@ TEST(EnvironmentFlags, ComposeIgnoreOrphansExcludesRemoveOrphans) {
               "COMPOSE_IGNORE_ORPHANS and --remove-orphans exclude each other");
 }
 
+TEST(EnvironmentFlags, StackOfflineStandsForOffline) {
+    EXPECT_TRUE(with({"up"}, {{"STACK_OFFLINE", "1"}}).globals.offline);
+    EXPECT_TRUE(with({"--offline", "up"}, {{"STACK_OFFLINE", "0"}}).globals.offline);
+    EXPECT_FALSE(with({"up"}, {{"STACK_OFFLINE", "0"}}).globals.offline);
+    EXPECT_THAT(failure({"up"}, {{"STACK_OFFLINE", "some"}}), HasSubstr("STACK_OFFLINE"));
+}
+
 TEST(EnvironmentFlags, NothingIsSaidWhereNothingIsSet) {
     const Invocation plain = std::get<Invocation>(parse_command_line({"up", "-d"}));
     EXPECT_EQ(with({"up", "-d"}, {{"COMPOSE_ANSI", ""}, {"COMPOSE_PARALLEL_LIMIT", ""}}), plain);

@@ -40,6 +40,7 @@ RULES = [
     ("manager/engine/*", ["runtime/*", "network/*", "manager/*"]),
     ("manager/supervisor/*", ["runtime/base/*", "manager/*"] + PROCESS + VALUES),
     ("manager/cli/main.cpp", ["runtime/base/*", "manager/*"] + PROCESS),
+    ("manager/cli/transfer/image_worker.cpp", ["runtime/base/*", "runtime/image/error_event.hpp", "manager/*"]),
     ("manager/cli/commands/image_*", ["runtime/base/*", "runtime/image/*", "manager/*"]),
     ("manager/*", ["runtime/base/*", "manager/*"] + VALUES),
 ]

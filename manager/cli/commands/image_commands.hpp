@@ -6,6 +6,11 @@
 
 namespace stack::cli {
 
+int run_image_verb(const Context& context, const ImagePullCommand& command);
+int run_image_verb(const Context& context, const ImagePushCommand& command);
+int run_image_verb(const Context& context, const ImageLoadCommand& command);
+int run_image_verb(const Context& context, const ImageSaveCommand& command);
+int run_image_verb(const Context& context, const ImageExportCommand& command);
 int run_image_verb(const Context& context, const ImageImportCommand& command);
 int run_image_verb(const Context& context, const ImageLsCommand& command);
 int run_image_verb(const Context& context, const ImageInspectCommand& command);

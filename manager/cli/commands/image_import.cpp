@@ -1,6 +1,7 @@
 // `stack image import`: the worker's verb `import`.
 #include "manager/cli/commands/image_commands.hpp"
 #include "manager/cli/transfer/run_transfers.hpp"
+#include "manager/cli/transfer/worker_command.hpp"
 #include "runtime/base/fd.hpp"
 
 #include <unistd.h>
@@ -12,7 +13,7 @@ namespace stack::cli {
 namespace {
 
 std::vector<std::string> import_arguments(const Context& context, const ImageImportCommand& c) {
-    std::vector<std::string> argv{context.paths.image_worker, "import", "--root", context.paths.data_root};
+    std::vector<std::string> argv = worker_command(context, "import");
     const auto add = [&](const char* flag, const std::string& value) {
         if (!value.empty()) argv.insert(argv.end(), {flag, value});
     };

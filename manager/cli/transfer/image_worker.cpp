@@ -1,5 +1,7 @@
 #include "manager/cli/transfer/image_worker.hpp"
 
+#include "runtime/image/error_event.hpp"
+
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -32,14 +34,6 @@ std::optional<LayerState> layer_state(const std::string& word) {
     return found == states.end() ? std::nullopt : std::optional{found->second};
 }
 
-Error error_of(const json& event) {
-    Error error{kind_from_name(event.value("kind", "failed")), event.value("message", "unknown failure")};
-    const json context = event.value("context", json::array());
-    for (auto it = context.rbegin(); it != context.rend(); ++it) error.add_context(it->get<std::string>());
-    if (const std::string hint = event.value("hint", ""); !hint.empty()) error.with_hint(hint);
-    return error;
-}
-
 std::uint64_t bytes_of(const json& event, const char* key) {
     return event.value(key, std::uint64_t{0});
 }
@@ -66,7 +60,7 @@ std::optional<WorkerEvent> event_of(const json& event) {
     if (kind == "retry")
         return NoteEvent{event.value("message", ""), std::chrono::seconds{event.value("in", 0)}};
     if (kind == "result") return result_of(event);
-    if (kind == "error") return error_of(event);
+    if (kind == "error") return image::error_of_event(event);
     return std::nullopt;
 }
 

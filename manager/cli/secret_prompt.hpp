@@ -1,0 +1,13 @@
+// Asks a person at the terminal.
+#pragma once
+
+#include <string>
+
+namespace stack::cli {
+
+/// A line from stdin, after `question` on stderr; without its line end. With `hidden` the terminal does not show what
+/// is typed, also when this is left by a signal. Throws Error(invalid_input) when stdin is no terminal or has ended;
+/// `otherwise` is the hint then.
+std::string ask(const std::string& question, bool hidden, const std::string& otherwise);
+
+}  // namespace stack::cli
