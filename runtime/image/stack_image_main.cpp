@@ -2,7 +2,9 @@
 // Speaks JSON lines on standard output (worker_events.hpp); people use `stack image`, which starts it.
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/image/export_command.hpp"
 #include "runtime/image/import_command.hpp"
+#include "runtime/image/save_command.hpp"
 #include "runtime/image/worker_events.hpp"
 
 #include <unistd.h>
@@ -28,6 +30,8 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"import", stack::image::import_verb},
+    {"save", stack::image::save_verb},
+    {"export", stack::image::export_verb},
 };
 
 void run(const std::vector<std::string>& words, EventWriter& events) {

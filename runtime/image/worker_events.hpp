@@ -3,6 +3,7 @@
 //   {"event":"progress","phase":"unpack","done":N,"total":N}       total 0: unknown; at most about ten a second
 //   {"event":"warning","message":"…"}
 //   {"event":"result","reference":"redis:7","digest":"sha256:…","id":"sha256:…","size":N,"layers":N,"changed":true}
+//   {"event":"result","images":N,"bytes":N}                        of save; of export without "images"
 //   {"event":"error","kind":"invalid-input","message":"…","context":["…"],"hint":"…"}
 //
 // Between its two halves also {"event":"staged",…}: what the sandboxed half has prepared.

@@ -3,3 +3,8 @@ stack_test(kernel_image kernel
   SOURCES image_import_test.cpp image_tar.cpp image_unpack_test.cpp
   LIBRARIES stack_image_worker stack_test_support dep_json)
 add_dependencies(kernel_image stack-image)
+# Images on their way out of the store, and the store while several are at work.
+stack_test(kernel_image_store kernel
+  SOURCES image_save_test.cpp
+  LIBRARIES stack_image_worker stack_test_support stack_test_registry dep_json)
+add_dependencies(kernel_image_store stack-image)
