@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/image/confinement.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,44 +91,10 @@ void enter_root(const SandboxPlan& plan) {
         throw_errno("make the root read-only");
 }
 
-void close_other_fds(std::vector<int> keep) {
-    keep.push_back(STDERR_FILENO);
-    std::sort(keep.begin(), keep.end());
-    unsigned next = 0;
-    for (const int fd : keep) {
-        const auto number = static_cast<unsigned>(fd);
-        if (number > next) ::syscall(SYS_close_range, next, number - 1, 0);
-        next = std::max(next, number + 1);
-    }
-    ::syscall(SYS_close_range, next, ~0u, 0);
-}
-
 void limit_resources() {
-    const auto lower = [](auto resource, rlim_t wanted) {
-        rlimit limit{};
-        ::getrlimit(resource, &limit);
-        limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, wanted);
-        ::setrlimit(resource, &limit);
-    };
-    lower(RLIMIT_CORE, 0);
-    lower(RLIMIT_NOFILE, 2048);
-    lower(RLIMIT_DATA, rlim_t{1} << 30);  // archives are mapped, which does not count here
-}
-
-void drop_capabilities() {
-    std::uint64_t kept = 0;
-    for (const int capability : kKeptCapabilities) kept |= std::uint64_t{1} << capability;
-    for (int capability = 0; capability < 64; ++capability) {
-        if ((kept >> capability & 1) != 0) continue;
-        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL)
-            throw_errno("drop a capability");
-    }
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> data{};
-    for (std::size_t word = 0; word < data.size(); ++word)
-        data[word].effective = data[word].permitted = static_cast<std::uint32_t>(kept >> (32 * word));
-    if (::syscall(SYS_capset, &header, data.data()) != 0) throw_errno("drop capabilities");
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("set no_new_privs");
+    lower_limit(RLIMIT_CORE, 0);
+    lower_limit(RLIMIT_NOFILE, 2048);
+    lower_limit(RLIMIT_DATA, rlim_t{1} << 30);  // archives are mapped, which does not count here
 }
 
 // Files of the staging folder, memory, threads and time: nothing else.
@@ -180,10 +147,11 @@ void enter_in_child(const SandboxPlan& plan, pid_t parent) {
         throw_errno("make namespaces for the image worker");
     ::umask(0);
     enter_root(plan);
-    close_other_fds(plan.keep_fds);
+    close_fds_except(plan.keep_fds);
     limit_resources();
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    drop_capabilities();
+    drop_bounding_set(kKeptCapabilities);
+    keep_only_capabilities(kKeptCapabilities);
     install_seccomp_filter();
 }
 
@@ -191,37 +159,18 @@ void enter_in_child(const SandboxPlan& plan, pid_t parent) {
 
 ProcessHandle start_sandboxed(const SandboxPlan& plan, const std::function<int()>& body) {
     const pid_t parent = ::getpid();
-    Pipe report = make_pipe();  // what went wrong before `body`, as text; empty when nothing did
     if (::unshare(CLONE_NEWPID) != 0) {
         if (errno == EPERM)
             throw Error::from_errno(EPERM, "make a pid namespace for the image worker")
                 .with_hint("images are unpacked as root; run the command with sudo");
         throw_errno("make a pid namespace for the image worker");
     }
-    const pid_t pid = ::fork();
-    if (pid < 0) throw_errno("fork the image worker");
-    if (pid == 0) {
-        int status = 1;
-        try {
-            SandboxPlan kept = plan;
-            kept.keep_fds.push_back(report.write.get());
-            enter_in_child(kept, parent);
-            ::close(report.write.release());
-            static_cast<void>(report.read.release());  // closed with the others
-            status = body();
-        } catch (const std::exception& error) {
-            if (report.write.valid()) write_all(report.write.get(), error.what(), "the report");
-        }
-        ::_exit(status);
-    }
-    report.write.reset();
-    ProcessHandle child = ProcessHandle::open(pid).value();
-    if (const std::string problem = read_all(report.read.get(), "the image worker's report", 64u << 10);
-        !problem.empty()) {
-        wait_for_exit(child);
-        throw Error{ErrorKind::failed, problem}.add_context("start the image worker");
-    }
-    return child;
+    const auto enter = [&](int report) {
+        SandboxPlan kept = plan;
+        kept.keep_fds.push_back(report);
+        enter_in_child(kept, parent);
+    };
+    return fork_confined("the image worker", enter, body);
 }
 
 }  // namespace stack::image

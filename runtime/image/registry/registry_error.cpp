@@ -2,6 +2,8 @@
 
 #include "runtime/image/json_fields.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +14,12 @@ namespace {
 using Remedy = AttemptFailure::Remedy;
 constexpr std::size_t kMaxErrorBody = 64u << 10;
 
-// Foreign text on the user's terminal: one line, no control characters, of a sane length.
+std::string with_reason(std::string sentence, const std::string& reason) {
+    return reason.empty() ? sentence : sentence + ": " + reason;
+}
+
+}  // namespace
+
 std::string one_line(std::string_view text) {
     constexpr std::size_t kShown = 300;
     std::string result;
@@ -21,12 +28,6 @@ std::string one_line(std::string_view text) {
     if (text.size() > kShown) result += "…";
     return result;
 }
-
-std::string with_reason(std::string sentence, const std::string& reason) {
-    return reason.empty() ? sentence : sentence + ": " + reason;
-}
-
-}  // namespace
 
 std::string error_text(std::string_view body) {
     try {
@@ -85,6 +86,14 @@ AttemptFailure failure_of_answer(int status, std::string_view body, const Subjec
                            fmt::format("registry {} answered HTTP {} to the request for {}", subject.registry,
                                        status, subject.thing));
     }
+}
+
+void check_success(const HttpAnswer& answer, std::initializer_list<int> successes, const Subject& subject) {
+    if (std::find(successes.begin(), successes.end(), answer.status) != successes.end()) return;
+    AttemptFailure failure = failure_of_answer(answer.status, answer.body, subject);
+    failure.retry_after =
+        parse_retry_after(answer.headers.value("retry-after"), std::chrono::system_clock::now());
+    throw failure;
 }
 
 }  // namespace stack::registry

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "runtime/base/error.hpp"
+#include "runtime/image/registry/http_session.hpp"
 
 #include <chrono>
 #include <exception>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +35,12 @@ struct Subject {
 
 /// `status`: 300 or more, as no success. `body`: JSON of the distribution specification, or anything.
 AttemptFailure failure_of_answer(int status, std::string_view body, const Subject& subject);
+
+/// Throws the AttemptFailure of an answer whose status is not among `successes`.
+void check_success(const HttpAnswer& answer, std::initializer_list<int> successes, const Subject& subject);
+
+/// Foreign text fit for a terminal: one line without control characters, of a sane length.
+std::string one_line(std::string_view text);
 
 /// `DENIED: you may not` of an error body, made fit for a terminal; empty when it has none.
 std::string error_text(std::string_view body);
