@@ -54,6 +54,7 @@ struct FetcherPlan {
     std::vector<Endpoint> endpoints;  ///< mirrors first; uploads go to the last, which is the registry
     ProxySettings proxies;
     FetchLimits limits;
+    std::vector<std::string> warnings;  ///< for the user; from the making of the plan
 };
 
 }  // namespace stack::registry
