@@ -10,14 +10,10 @@
 
 namespace stack {
 
-namespace {
-
-std::string annotation(const Descriptor& entry, std::string_view key) {
+std::string annotation_of(const Descriptor& entry, std::string_view key) {
     const auto found = entry.annotations.find(std::string{key});
     return found == entry.annotations.end() ? std::string{} : found->second;
 }
-
-}  // namespace
 
 bool is_layer_id(std::string_view text) {
     return text.size() == 24 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -38,11 +34,11 @@ void write_store_index(const StorePaths& paths, const Index& index) {
 }
 
 std::string name_of(const Descriptor& entry) {
-    return annotation(entry, kRefNameAnnotation);
+    return annotation_of(entry, kRefNameAnnotation);
 }
 
 std::vector<std::string> layer_ids_of(const Descriptor& entry) {
-    const std::string list = annotation(entry, kLayersAnnotation);
+    const std::string list = annotation_of(entry, kLayersAnnotation);
     if (list.empty()) return {};
     std::vector<std::string> ids = split(list, ',');
     // The file is ours, but other tools may write it, and these words become paths.

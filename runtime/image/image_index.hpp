@@ -14,6 +14,9 @@ inline constexpr std::string_view kLayersAnnotation =
     "stack.layers";  ///< layer ids, bottom first, comma separated
 inline constexpr std::string_view kSizeAnnotation = "stack.size";    ///< bytes of the unpacked layers
 inline constexpr std::string_view kAddedAnnotation = "stack.added";  ///< RFC 3339
+/// Digest that the registry had for the name, of a manifest or of an index: as long as it has that one, nothing is new.
+inline constexpr std::string_view kSourceAnnotation = "stack.source";
+inline constexpr std::string_view kPulledAnnotation = "stack.pulled";  ///< when it was last so, RFC 3339
 
 /// 24 lower-case hex digits.
 bool is_layer_id(std::string_view text);
@@ -24,6 +27,8 @@ void write_store_index(const StorePaths& paths, const Index& index);
 
 /// The full name of an entry, empty when it has none.
 std::string name_of(const Descriptor& entry);
+/// An annotation of ours or of the specification; empty when it is absent.
+std::string annotation_of(const Descriptor& entry, std::string_view key);
 /// Layer ids of an entry, bottom first; empty when it was never unpacked (put there by another program).
 std::vector<std::string> layer_ids_of(const Descriptor& entry);
 

@@ -149,6 +149,12 @@ bool is_layout_name(std::string_view path) {
                              (top.substr(64) == ".json" || top.substr(64) == ".tar"));
 }
 
+// What this program keeps beside the layout in its own store: says nothing about an archive that begins with it.
+bool is_store_name(std::string_view path) {
+    const std::string_view top = path.substr(0, path.find('/'));
+    return top == "downloads" || top == "gc.lock" || top == "index.lock";
+}
+
 std::string annotation(const Descriptor& descriptor, const std::string& key) {
     const auto found = descriptor.annotations.find(key);
     return found == descriptor.annotations.end() ? std::string{} : found->second;
@@ -247,7 +253,7 @@ SourceKind kind_of_archive(Bytes start) {
     ArchiveReader reader{start};
     while (const std::optional<ArchiveEntry> entry = reader.next()) {
         const EntryName name = parse_entry_name(entry->name);
-        if (name.kind == EntryName::Kind::root) continue;
+        if (name.kind == EntryName::Kind::root || is_store_name(name.path())) continue;
         return is_layout_name(name.path()) ? SourceKind::image_layout : SourceKind::root_file_system;
     }
     return SourceKind::root_file_system;

@@ -59,6 +59,15 @@ std::vector<const Descriptor*> entries_with_digest(const Index& index, std::stri
     return found;
 }
 
+// The digest in a reference may be that of the index from which the image was chosen.
+std::vector<const Descriptor*> entries_from_digest(const Index& index, std::string_view digest) {
+    std::vector<const Descriptor*> found = entries_with_digest(index, digest);
+    if (!found.empty()) return found;
+    for (const Descriptor& entry : index.manifests)
+        if (annotation_of(entry, kSourceAnnotation) == digest) found.push_back(&entry);
+    return found;
+}
+
 std::vector<const Descriptor*> entries_with_id(const StorePaths& paths, const Index& index,
                                                std::string_view prefix) {
     std::vector<const Descriptor*> found;
@@ -84,7 +93,7 @@ struct Matches {
 Matches match(const StorePaths& paths, const Index& index, std::string_view text) {
     Matches result;
     if (is_sha256_digest(text)) {
-        result.entries = entries_with_digest(index, text);
+        result.entries = entries_from_digest(index, text);
         if (result.entries.empty()) result.entries = entries_with_id(paths, index, text);
         return result;
     }
@@ -92,7 +101,7 @@ Matches match(const StorePaths& paths, const Index& index, std::string_view text
     try {
         const ImageReference reference = ImageReference::parse(text);
         if (!reference.digest.empty()) {
-            result.entries = entries_with_digest(index, reference.digest);
+            result.entries = entries_from_digest(index, reference.digest);
             return result;
         }
         const std::string full = reference.full();
@@ -145,6 +154,9 @@ Image load_image(const StorePaths& paths, const Descriptor& entry) {
             throw damaged(shown, fmt::format("layer {} is missing", id));
     }
     image.size = number_of(entry, kSizeAnnotation);
+    image.platform = {image.config.architecture, image.config.os, image.config.variant};
+    image.source = annotation_of(entry, kSourceAnnotation);
+    image.pulled = parse_time_text(annotation_of(entry, kPulledAnnotation));
     image.created = parse_time_text(image.config.created).value_or(std::chrono::system_clock::time_point{});
     return image;
 }
@@ -164,6 +176,9 @@ StorePaths::StorePaths(std::string data_root)
 
 std::string StorePaths::blob(std::string_view digest) const {
     return blobs + '/' + digest_hex(digest);
+}
+std::string StorePaths::download(std::string_view digest) const {
+    return downloads + '/' + digest_hex(digest);
 }
 std::string StorePaths::layer(std::string_view layer_id) const {
     return fmt::format("{}/{}", layers, layer_id);

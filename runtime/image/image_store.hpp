@@ -42,6 +42,7 @@ struct StorePaths {
     explicit StorePaths(std::string data_root);
     std::string root, images, blobs, downloads, index, layers, staging, index_lock, gc_lock;
     [[nodiscard]] std::string blob(std::string_view digest) const;
+    [[nodiscard]] std::string download(std::string_view digest) const;
     [[nodiscard]] std::string layer(std::string_view layer_id) const;
     [[nodiscard]] std::string layer_record(std::string_view layer_id) const;
 };
@@ -55,6 +56,9 @@ struct Image {
     std::vector<std::string> layer_paths;  ///< host paths, topmost first: RootSpec::lower
     std::uint64_t size = 0;                ///< bytes of the unpacked layers
     std::chrono::system_clock::time_point created;
+    Platform platform;   ///< as the configuration says
+    std::string source;  ///< digest that the registry had for the name; empty: not from a registry
+    std::optional<std::chrono::system_clock::time_point> pulled;  ///< when it last had that
     bool operator==(const Image&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include "runtime/image/archive_reader.hpp"
 #include "runtime/image/interrupts.hpp"
 #include "runtime/image/json_fields.hpp"
+#include "runtime/image/layer_events.hpp"
 #include "runtime/image/sha256.hpp"
 
 #include <errno.h>
@@ -74,6 +75,14 @@ class Conversation {
                              number(event, "total"));
         } else if (kind == "warning") {
             events_.warning(json_fields::string(event, "message"));
+        } else if (kind == "layer") {
+            hear_layer(event);
+        } else if (kind == "retry") {
+            const json* seconds = json_fields::find(event, "in");
+            events_.write(
+                {{"event", "retry"},
+                 {"message", json_fields::string(event, "message")},
+                 {"in", seconds != nullptr && seconds->is_number() ? seconds->get<double>() : 0.0}});
         } else if (kind == "staged") {
             answered_ = true;
             half_.staged(event);
@@ -92,6 +101,17 @@ class Conversation {
     }
 
   private:
+    void hear_layer(const json& event) {
+        const std::string id = json_fields::string(event, "id"), state = json_fields::string(event, "state");
+        if (!is_short_layer_id(id) || !is_layer_state(state))
+            throw Error{ErrorKind::internal, "the image worker told of no layer"};
+        events_.write({{"event", "layer"},
+                       {"id", id},
+                       {"state", state},
+                       {"done", number(event, "done")},
+                       {"total", number(event, "total")}});
+    }
+
     static std::uint64_t number(const json& event, std::string_view key) {
         return static_cast<std::uint64_t>(std::max<std::int64_t>(json_fields::integer(event, key), 0));
     }

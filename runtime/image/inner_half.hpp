@@ -16,11 +16,11 @@ struct InnerHalf {
     SandboxPlan plan;
     /// Runs inside, with a writer whose lines reach the outer half; throws Error.
     std::function<void(EventWriter&)> body;
-    /// Runs outside for each `staged` event, while the inner half waits for nothing. May throw: the inner half is killed.
+    /// Runs outside for each `staged` event, while the inner half is still there. May throw: the inner half is killed.
     std::function<void(const nlohmann::json&)> staged;
 };
 
-/// Returns when the inner half has ended well. Progress and warnings go to `events`. Throws the inner half's Error,
+/// Returns when the inner half has ended well. Everything else it tells goes to `events`. Throws the inner half's Error,
 /// Error(cancelled) after an interrupt, Error(failed) when it was killed. Call while the process has one thread.
 void run_inner_half(const InnerHalf& half, EventWriter& events);
 

@@ -22,13 +22,14 @@ constexpr int kZstdLevel = 1;
 constexpr std::uint64_t kArchiveOverhead = std::uint64_t{8}
                                            << 30;  // headers and padding of four million entries
 
-// The blob file and its digest.
+// The blob's digest, and its file where one is written.
 class BlobFile {
   public:
     explicit BlobFile(int fd) : fd_{fd} {}
     void write(Bytes bytes) {
         hash_.update(bytes);
-        write_all(fd_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "the layer's blob");
+        if (fd_ >= 0)
+            write_all(fd_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "the layer's blob");
         size_ += bytes.size();
     }
     std::string digest() { return hash_.finish(); }

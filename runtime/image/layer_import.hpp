@@ -17,7 +17,7 @@ namespace stack::image {
 struct LayerJob {
     ByteProducer source;  ///< the archive, compressed or not
     int folder = -1;      ///< unpack into this empty folder; -1: hash only, it is unpacked already
-    int blob = -1;        ///< the blob's file, empty and writable
+    int blob = -1;        ///< the blob's file, empty and writable; -1: hashed only, it lies elsewhere already
     bool keep_bytes =
         true;  ///< the blob is the source byte for byte; false: the uncompressed archive, as zstd
     UnpackLimits limits;

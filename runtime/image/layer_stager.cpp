@@ -35,27 +35,49 @@ std::vector<LayerOutcome> LayerStager::add_layers(const std::vector<SourceLayer>
     for (const SourceLayer& source : sources) total_ += source.size;
     std::vector<LayerOutcome> outcomes;
     outcomes.reserve(sources.size());
-    for (const SourceLayer& source : sources) outcomes.push_back(add_layer(source));
+    for (const SourceLayer& source : sources) {
+        outcomes.push_back(add_layer(source));
+        if (source.finished) source.finished();
+    }
     return outcomes;
 }
 
 LayerOutcome LayerStager::add_layer(const SourceLayer& source) {
     const std::string parent = image_.layers.empty() ? std::string{} : image_.layers.back().record.chain_id;
-    const bool present =
-        !source.wanted_diff_id.empty() && stored_record(chain_id(parent, source.wanted_diff_id)).has_value();
+    const std::optional<LayerRecord> present =
+        source.wanted_diff_id.empty()
+            ? std::nullopt
+            : stored_layer(places_.store_layers, chain_id(parent, source.wanted_diff_id));
+    if (present && source.blob == BlobPlace::stored) {
+        image_.layers.push_back({*present, false});
+        return {source.wanted_diff_id, source.wanted_digest, source.size, {}, {}};
+    }
+    for (;;) {
+        try {
+            return stage_layer(source, !present);
+        } catch (const Error& error) {
+            // Bytes that are not what they should be, as against a full disk.
+            const bool bad_bytes = error.kind() == ErrorKind::invalid_input;
+            if (!bad_bytes || !source.reject || !source.reject()) throw;
+        }
+    }
+}
+
+LayerOutcome LayerStager::stage_layer(const SourceLayer& source, bool unpack) {
+    const std::string parent = image_.layers.empty() ? std::string{} : image_.layers.back().record.chain_id;
     const std::string blob_name = fmt::format("{}/new.{}", kStagedBlobs, image_.layers.size());
     const std::string folder_name = fmt::format("{}/new.{}", kStagedLayers, image_.layers.size());
-    const UniqueFd blob =
-        open_at(places_.staging, blob_name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600);
-    const UniqueFd folder = present ? UniqueFd{} : make_layer_folder(folder_name);
+    UniqueFd blob;
+    if (source.blob == BlobPlace::converted || source.blob == BlobPlace::copied)
+        blob =
+            open_at(places_.staging, blob_name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600);
+    const UniqueFd folder = unpack ? make_layer_folder(folder_name) : UniqueFd{};
     LayerOutcome outcome = read_layer(source, folder.get(), blob.get());
     check_layer(source, outcome);
-
-    rename_staged(blob_name, fmt::format("{}/{}", kStagedBlobs, digest_hex(outcome.blob_digest)));
-    image_.blobs.push_back(outcome.blob_digest);
+    keep_blob(source, outcome, blob_name);
     StagedLayer layer;
     layer.record.chain_id = chain_id(parent, outcome.diff_id);
-    if (const std::optional<LayerRecord> stored = stored_record(layer.record.chain_id)) {
+    if (const std::optional<LayerRecord> stored = stored_layer(places_.store_layers, layer.record.chain_id)) {
         layer.record = *stored;
     } else {
         layer.record.diff_id = outcome.diff_id;
@@ -72,16 +94,26 @@ LayerOutcome LayerStager::add_layer(const SourceLayer& source) {
     return outcome;
 }
 
+void LayerStager::keep_blob(const SourceLayer& source, const LayerOutcome& outcome, const std::string& name) {
+    if (source.blob == BlobPlace::stored) return;
+    if (source.blob == BlobPlace::download) {
+        image_.downloads.push_back({outcome.blob_digest, outcome.blob_size});
+        return;
+    }
+    rename_staged(name, fmt::format("{}/{}", kStagedBlobs, digest_hex(outcome.blob_digest)));
+    image_.blobs.push_back(outcome.blob_digest);
+}
+
 LayerOutcome LayerStager::read_layer(const SourceLayer& source, int folder, int blob) {
     LayerJob job;
     job.source = source.bytes;
     job.folder = folder;
     job.blob = blob;
-    job.keep_bytes = source.keep_bytes;
+    job.keep_bytes = source.blob != BlobPlace::converted;
     job.limits = limits_;
     job.warn = events_.warning;
     const std::uint64_t before = done_;
-    job.progress = [this, before](std::uint64_t seen) {
+    job.progress = source.progress ? source.progress : [this, before](std::uint64_t seen) {
         done_ = before + seen;
         events_.progress("unpack", done_, total_);
     };
@@ -89,6 +121,7 @@ LayerOutcome LayerStager::read_layer(const SourceLayer& source, int folder, int 
 }
 
 UniqueFd LayerStager::make_layer_folder(const std::string& name) {
+    remove_tree_at(places_.staging, name);  // of an attempt whose bytes were rejected
     if (::mkdirat(places_.staging, name.c_str(), 0755) != 0) throw_errno("create the layer's folder");
     return open_at(places_.staging, name, O_RDONLY | O_DIRECTORY, Resolve::beneath_no_links);
 }
@@ -106,12 +139,10 @@ void LayerStager::finish_layer(const StagedLayer& layer, const std::string& fold
     write_all(list.get(), text, "the list of opaque folders");
 }
 
-std::optional<LayerRecord> LayerStager::stored_record(const std::string& chain) const {
+std::optional<LayerRecord> stored_layer(int layers, const std::string& chain) {
     const std::string id = layer_id_of(chain);
-    const UniqueFd folder =
-        try_open_at(places_.store_layers, id, O_PATH | O_DIRECTORY, Resolve::beneath_no_links);
-    const UniqueFd file =
-        try_open_at(places_.store_layers, id + ".json", O_RDONLY, Resolve::beneath_no_links);
+    const UniqueFd folder = try_open_at(layers, id, O_PATH | O_DIRECTORY, Resolve::beneath_no_links);
+    const UniqueFd file = try_open_at(layers, id + ".json", O_RDONLY, Resolve::beneath_no_links);
     if (!folder.valid() || !file.valid()) return std::nullopt;
     std::optional<LayerRecord> record =
         parse_layer_record(read_all(file.get(), "the layer's record", 1u << 20));
@@ -147,6 +178,9 @@ StagedImage LayerStager::finish(const Descriptor& manifest) {
     // Two layers may be the same bytes (empty ones often are).
     std::sort(image_.blobs.begin(), image_.blobs.end());
     image_.blobs.erase(std::unique(image_.blobs.begin(), image_.blobs.end()), image_.blobs.end());
+    std::sort(image_.downloads.begin(), image_.downloads.end());
+    image_.downloads.erase(std::unique(image_.downloads.begin(), image_.downloads.end()),
+                           image_.downloads.end());
     return std::move(image_);
 }
 

@@ -18,15 +18,32 @@
 
 namespace stack::image {
 
+/// What becomes of a layer's archive.
+enum class BlobPlace {
+    converted,  ///< staged as zstd
+    copied,     ///< staged byte for byte
+    download,   ///< it lies in the folder of downloads, from where `publish` takes it
+    stored,     ///< the store has it
+};
+
 /// One layer of the source, before it is read.
 struct SourceLayer {
     ByteProducer bytes;
-    std::uint64_t size = 0;             ///< of the source, for progress; 0: unknown
-    bool keep_bytes = false;            ///< the blob is the source byte for byte
-    std::string wanted_digest;          ///< of the blob; empty: not said
-    std::string wanted_diff_id;         ///< empty: not said
-    std::shared_ptr<Member> keep_open;  ///< what `bytes` reads from
+    std::uint64_t size = 0;  ///< of the source, for progress; 0: unknown
+    BlobPlace blob = BlobPlace::converted;
+    std::string wanted_digest;            ///< of the blob; empty: not said
+    std::string wanted_diff_id;           ///< empty: not said
+    std::shared_ptr<Member> keep_open{};  ///< what `bytes` reads from
+    /// Called when the bytes are not what they should be; true: they can be read anew. May be empty.
+    std::function<bool()> reject{};
+    /// Bytes read so far, instead of StagingEvents::progress. May be empty.
+    std::function<void(std::uint64_t)> progress{};
+    /// Called when the layer is staged. May be empty.
+    std::function<void()> finished{};
 };
+
+/// The record of an unpacked layer of the store; nullopt when it has none of this chain id. `layers`: the store's folder.
+std::optional<LayerRecord> stored_layer(int layers, const std::string& chain);
 
 /// Folders, as descriptors of the sandbox; the caller's.
 struct StagingPlaces {
@@ -54,11 +71,12 @@ class LayerStager {
 
   private:
     LayerOutcome add_layer(const SourceLayer& source);
+    LayerOutcome stage_layer(const SourceLayer& source, bool unpack);
+    void keep_blob(const SourceLayer& source, const LayerOutcome& outcome, const std::string& name);
     LayerOutcome read_layer(const SourceLayer& source, int folder, int blob);
     UniqueFd make_layer_folder(const std::string& name);
     void finish_layer(const StagedLayer& layer, const std::string& folder_name,
                       const std::vector<std::string>& opaque);
-    [[nodiscard]] std::optional<LayerRecord> stored_record(const std::string& chain) const;
     /// Descriptors of the layers so far, topmost first; they stay open until the end.
     const std::vector<int>& lower_layers();
     void rename_staged(const std::string& from, const std::string& to) const;

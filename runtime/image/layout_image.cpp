@@ -35,7 +35,8 @@ class LayoutContent : public ImageContent {
             if (member->size != layer.size)
                 throw Error{ErrorKind::invalid_input, fmt::format("layer {} has {} bytes instead of {}",
                                                                   layer.digest, member->size, layer.size)};
-            sources.push_back({member->bytes(), member->size, true, layer.digest, diff_ids[i], member});
+            sources.push_back(
+                {member->bytes(), member->size, BlobPlace::copied, layer.digest, diff_ids[i], member});
         }
         return sources;
     }
@@ -59,8 +60,8 @@ Descriptor stage_docker_save(const Members& members, const FoundImage& image, La
     for (std::size_t i = 0; i < image.layers.size(); ++i) {
         auto member = std::make_shared<Member>(members.get(image.layers[i]));
         // Plain archives become zstd in the store; compressed ones stay what they are.
-        const bool packed = is_compressed(*member);
-        sources.push_back({member->bytes(), member->size, packed, {}, config.diff_ids[i], member});
+        const BlobPlace place = is_compressed(*member) ? BlobPlace::copied : BlobPlace::converted;
+        sources.push_back({member->bytes(), member->size, place, {}, config.diff_ids[i], member});
     }
     Manifest manifest;
     manifest.media_type = kOciManifestType;

@@ -4,8 +4,6 @@
 #include "runtime/image/json_fields.hpp"
 #include "runtime/image/reference.hpp"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -54,9 +52,6 @@ bool is_index(const json& document) {
     const bool has_manifest_fields = document.contains("layers") || document.contains("config");
     if (has_index_fields && has_manifest_fields)
         throw Error{ErrorKind::invalid_input, "the document is both a manifest and an index"};
-    if (document.contains("fsLayers"))
-        throw Error{ErrorKind::not_supported, "image manifests of schema 1 are not supported"}.with_hint(
-            "the format was retired in 2017; save the image again with a current tool");
     if (!has_index_fields && !has_manifest_fields)
         throw Error{ErrorKind::invalid_input, "the document is neither a manifest nor an index"};
     const std::string type = json_fields::string(document, "mediaType");
@@ -73,6 +68,9 @@ bool is_index(const json& document) {
 }
 
 void check_schema_version(const json& document) {
+    if (document.contains("fsLayers"))
+        throw Error{ErrorKind::not_supported, "image manifests of schema 1 are not supported"}.with_hint(
+            "the format was retired in 2017; push the image again with a current tool");
     if (json_fields::integer(document, "schemaVersion") != 2)
         throw Error{ErrorKind::not_supported, "the manifest's schemaVersion is not 2"};
 }
@@ -113,18 +111,9 @@ json descriptors_json(const std::vector<Descriptor>& descriptors) {
     return result;
 }
 
-// How well a platform fits: 0 not at all, 2 exactly. arm64 and arm64/v8 are the same machine.
-int fitness(const Platform& offered, const Platform& wanted) {
-    if (offered.os != wanted.os || offered.architecture != wanted.architecture) return 0;
-    const auto canonical = [](const Platform& platform) {
-        return platform.architecture == "arm64" && platform.variant.empty() ? std::string{"v8"}
-                                                                            : platform.variant;
-    };
-    const std::string have = canonical(offered), want = canonical(wanted);
-    if (have == want) return 2;
-    // A machine runs what was built for the base variant or for an older one of its family (arm: v5 < v6 <
-    // v7).
-    return have.empty() || have < want ? 1 : 0;
+bool is_attestation(const Descriptor& entry) {
+    const auto kind = entry.annotations.find("vnd.docker.reference.type");
+    return kind != entry.annotations.end() && kind->second == "attestation-manifest";
 }
 
 }  // namespace
@@ -162,38 +151,13 @@ std::string index_json(const Index& index) {
 }
 
 const Descriptor* choose_platform(const Index& index, const Platform& wanted) {
-    const Descriptor* best = nullptr;
-    int best_fitness = 0;
-    for (const Descriptor& candidate : index.manifests) {
-        const auto kind = candidate.annotations.find("vnd.docker.reference.type");
-        if (kind != candidate.annotations.end() && kind->second == "attestation-manifest") continue;
-        // Indexes with one entry for any machine often leave the platform out.
-        const int fit = candidate.platform.architecture.empty() ? 1 : fitness(candidate.platform, wanted);
-        if (fit > best_fitness) {
-            best = &candidate;
-            best_fitness = fit;
-        } else if (fit == 1 && best_fitness == 1 && candidate.platform.variant > best->platform.variant) {
-            best = &candidate;
-        }
-    }
-    return best;
-}
-
-Platform host_platform() {
-    utsname names{};
-    if (::uname(&names) != 0) throw_errno("ask for the machine's architecture");
-    const std::string_view machine = names.machine;
-    struct Row {
-        std::string_view kernel, oci, variant;
-    };
-    static constexpr Row kRows[] = {{"x86_64", "amd64", ""},    {"i686", "386", ""},
-                                    {"aarch64", "arm64", "v8"}, {"armv7l", "arm", "v7"},
-                                    {"armv6l", "arm", "v6"},    {"ppc64le", "ppc64le", ""},
-                                    {"s390x", "s390x", ""},     {"riscv64", "riscv64", ""},
-                                    {"mips64", "mips64le", ""}, {"loongarch64", "loong64", ""}};
-    for (const Row& row : kRows)
-        if (row.kernel == machine) return {std::string{row.oci}, "linux", std::string{row.variant}};
-    return {std::string{machine}, "linux", ""};
+    for (const Platform& fitting : platforms_run_by(wanted))
+        for (const Descriptor& entry : index.manifests)
+            if (!is_attestation(entry) && same_platform(entry.platform, fitting)) return &entry;
+    // Indexes with one entry for any machine often leave the platform out.
+    for (const Descriptor& entry : index.manifests)
+        if (!is_attestation(entry) && entry.platform.architecture.empty()) return &entry;
+    return nullptr;
 }
 
 }  // namespace stack

@@ -3,6 +3,8 @@
 // (CVE-2021-41190).
 #pragma once
 
+#include "runtime/image/platform.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -11,11 +13,6 @@
 #include <vector>
 
 namespace stack {
-
-struct Platform {
-    std::string architecture, os, variant;
-    bool operator==(const Platform&) const = default;
-};
 
 struct Descriptor {
     std::string media_type;
@@ -57,10 +54,8 @@ Index parse_index(std::string_view json);
 std::string manifest_json(const Manifest& manifest);
 std::string index_json(const Index& index);
 
-/// The descriptor for this machine among those of a multi-platform index; attestations are never chosen.
+/// The descriptor among those of a multi-platform index that `wanted` runs best; attestations are never chosen.
 /// nullptr when none fits.
 const Descriptor* choose_platform(const Index& index, const Platform& wanted);
-/// This machine, in the words of the specification (amd64, arm64/v8, …).
-Platform host_platform();
 
 }  // namespace stack

@@ -37,14 +37,11 @@ void check_config_type(const std::string& type) {
                 fmt::format("this is no container image, but an artifact of type '{}'", type)};
 }
 
-void check_layer_type(const std::string& type) {
-    if (std::find(kLayerTypes.begin(), kLayerTypes.end(), type) == kLayerTypes.end())
-        throw Error{ErrorKind::not_supported, fmt::format("layers of type '{}' are not supported", type)};
-}
-
-std::string platform_text(const Platform& platform) {
-    std::string text = platform.os + '/' + platform.architecture;
-    return platform.variant.empty() ? text : text + '/' + platform.variant;
+// Foreign (non-distributable) layers lie with a vendor instead of the registry: only Windows images had them.
+void check_layer_type(const Descriptor& layer) {
+    if (std::find(kLayerTypes.begin(), kLayerTypes.end(), layer.media_type) == kLayerTypes.end())
+        throw Error{ErrorKind::not_supported, fmt::format("layer {} is of type '{}', which is not supported",
+                                                          layer.digest, layer.media_type)};
 }
 
 Descriptor choose_for(const Platform& platform, const Index& index) {
@@ -100,7 +97,7 @@ Descriptor stage_oci_image(ImageContent& content, const Descriptor& start, const
     const FoundManifest found = find_manifest(content, start, platform);
     const Manifest& manifest = found.manifest;
     check_config_type(manifest.config.media_type);
-    for (const Descriptor& layer : manifest.layers) check_layer_type(layer.media_type);
+    for (const Descriptor& layer : manifest.layers) check_layer_type(layer);
     const std::string config_text = content.config(manifest.config);
     check_document(config_text, manifest.config, "configuration");
     const ImageConfig config = checked_config(config_text, manifest.layers.size(), platform, events);

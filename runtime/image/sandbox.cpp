@@ -97,7 +97,7 @@ void limit_resources() {
     lower_limit(RLIMIT_DATA, rlim_t{1} << 30);  // archives are mapped, which does not count here
 }
 
-// Files of the staging folder, memory, threads and time: nothing else.
+// Files of the plan's folders, memory, threads, time and descriptors that were given: nothing else.
 constexpr std::array kAllowedCalls{
     // memory and threads
     "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "futex", "clone", "clone3", "set_robust_list",
@@ -112,7 +112,9 @@ constexpr std::array kAllowedCalls{
     "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "copy_file_range", "fadvise64",
     "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat", "renameat", "renameat2", "fchown", "fchownat",
     "fchmod", "fchmodat", "utimensat", "umask", "fsetxattr", "fgetxattr", "flistxattr", "getuid", "geteuid",
-    "getgid", "getegid", "uname", "fstatfs", "ioctl"};
+    "getgid", "getegid", "uname", "fstatfs", "ioctl",
+    // the fetcher's socket and its notes; without socket(2) and with an empty network nobody else can be spoken with
+    "sendmsg", "pipe2", "poll", "flock"};
 
 void install_seccomp_filter() {
     const scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_ERRNO(EPERM));

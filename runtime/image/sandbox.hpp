@@ -28,6 +28,8 @@ struct SandboxPlan {
 inline constexpr const char* kInnerStaging = "/staging";
 inline constexpr const char* kInnerLayers = "/layers";
 inline constexpr const char* kInnerSource = "/source";
+inline constexpr const char* kInnerBlobs = "/blobs";
+inline constexpr const char* kInnerDownloads = "/downloads";
 
 /// Forks; `body` runs inside and its return value is the exit status. Call while the process has one thread.
 /// The child dies with its parent. Throws Error(permission) without the privilege to make namespaces.

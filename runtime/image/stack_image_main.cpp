@@ -4,6 +4,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/image/export_command.hpp"
 #include "runtime/image/import_command.hpp"
+#include "runtime/image/pull_command.hpp"
 #include "runtime/image/save_command.hpp"
 #include "runtime/image/worker_events.hpp"
 
@@ -32,6 +33,7 @@ constexpr Verb kVerbs[] = {
     {"import", stack::image::import_verb},
     {"save", stack::image::save_verb},
     {"export", stack::image::export_verb},
+    {"pull", stack::image::pull_verb},
 };
 
 void run(const std::vector<std::string>& words, EventWriter& events) {

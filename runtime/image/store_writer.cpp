@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,18 +40,56 @@ void sync_folder(const std::string& path) {
     if (::fsync(folder.get()) != 0) throw_errno(fmt::format("sync '{}'", path));
 }
 
-bool same_size(const std::string& a, const std::string& b) {
-    struct stat first {
-    }, second{};
-    return ::lstat(a.c_str(), &first) == 0 && ::lstat(b.c_str(), &second) == 0 &&
-           first.st_size == second.st_size;
+// nullopt when there is no such file.
+std::optional<std::uint64_t> file_size(const std::string& path) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(info.st_size);
+}
+
+// An image as an entry of index.json, added at the time `now`.
+Descriptor entry_of(const StagedImage& image, const std::string& now) {
+    Descriptor entry = image.manifest;
+    std::vector<std::string> ids;
+    std::uint64_t size = 0;
+    for (const StagedLayer& layer : image.layers) {
+        ids.push_back(layer_id_of(layer.record.chain_id));
+        size += layer.record.size;
+    }
+    entry.annotations[std::string{kLayersAnnotation}] = join(ids, ",");
+    entry.annotations[std::string{kSizeAnnotation}] = fmt::format("{}", size);
+    entry.annotations[std::string{kAddedAnnotation}] = now;
+    return entry;
 }
 
 void rename_file(const std::string& from, const std::string& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) throw_errno(fmt::format("rename '{}' to '{}'", from, to));
 }
 
+// Interrupted downloads that nobody went on with.
+void clear_old_downloads(const StorePaths& paths) {
+    constexpr time_t kKept = 7 * 24 * 3600;
+    const time_t now = ::time(nullptr);
+    for (const std::string& name : list_directory(paths.downloads)) {
+        const std::string path = paths.downloads + '/' + name;
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) != 0 || info.st_mtime > now - kKept) continue;
+        const std::optional<FileLock> unused = FileLock::try_acquire(path);
+        if (unused && ::unlink(path.c_str()) != 0 && errno != ENOENT)
+            throw_errno(fmt::format("remove the old download '{}'", name));
+    }
+}
+
 }  // namespace
+
+void note_pulled(const StorePaths& paths, const std::string& full_name, const std::string& source) {
+    const FileLock index_lock = FileLock::acquire(paths.index_lock);
+    Index index = read_store_index(paths);
+    for (Descriptor& entry : index.manifests)
+        if (name_of(entry) == full_name && annotation_of(entry, kSourceAnnotation) == source)
+            entry.annotations[std::string{kPulledAnnotation}] = format_time(std::chrono::system_clock::now());
+    write_store_index(paths, index);
+}
 
 ImportSession::ImportSession(StorePaths paths, FileLock lock, std::string folder)
     : paths_{std::move(paths)}, lock_{std::move(lock)}, folder_{std::move(folder)} {}
@@ -64,7 +103,9 @@ ImportSession ImportSession::begin(const StorePaths& paths) {
     make_private_folder(paths.images);
     make_private_folder(paths.layers);
     make_private_folder(paths.staging);
+    make_private_folder(paths.downloads);
     make_directories(paths.blobs);
+    clear_old_downloads(paths);
     const std::string layout = paths.images + "/oci-layout";
     if (!path_exists(layout))
         write_file_atomically(layout, R"({"imageLayoutVersion":"1.0.0"})", Durability::power_loss);
@@ -99,30 +140,29 @@ bool ImportSession::publish(StagedImage image) {
 
     const FileLock index_lock = FileLock::acquire(paths_.index_lock);
     for (const std::string& digest : image.blobs) move_blob(digest);
+    for (const DownloadedBlob& blob : image.downloads) move_download(blob);
     for (const StagedLayer& layer : image.layers) move_layer(layer);
     sync_folder(paths_.blobs);
     sync_folder(paths_.layers);
 
     Index index = read_store_index(paths_);
-    const bool known =
-        std::any_of(index.manifests.begin(), index.manifests.end(), [&](const Descriptor& entry) {
+    const auto known =
+        std::find_if(index.manifests.begin(), index.manifests.end(), [&](const Descriptor& entry) {
             return entry.digest == image.manifest.digest && name_of(entry) == image.full_name &&
                    layer_ids_of(entry).size() == image.layers.size();
         });
-    if (known) return false;
-    Descriptor entry = image.manifest;
-    std::vector<std::string> ids;
-    std::uint64_t size = 0;
-    for (const StagedLayer& layer : image.layers) {
-        ids.push_back(layer_id_of(layer.record.chain_id));
-        size += layer.record.size;
+    const std::string now = format_time(std::chrono::system_clock::now());
+    const bool changed = known == index.manifests.end();
+    Descriptor entry = changed ? entry_of(image, now) : *known;
+    if (!image.source.empty()) {
+        entry.annotations[std::string{kSourceAnnotation}] = image.source;
+        entry.annotations[std::string{kPulledAnnotation}] = now;
+    } else if (!changed) {
+        return false;
     }
-    entry.annotations[std::string{kLayersAnnotation}] = join(ids, ",");
-    entry.annotations[std::string{kSizeAnnotation}] = fmt::format("{}", size);
-    entry.annotations[std::string{kAddedAnnotation}] = format_time(std::chrono::system_clock::now());
     give_name(index, std::move(entry), image.full_name);
     write_store_index(paths_, index);
-    return true;
+    return changed;
 }
 
 std::string ImportSession::staged_layer(const std::string& id) const {
@@ -146,8 +186,20 @@ void ImportSession::mark_opaque_folders(const StagedLayer& layer) const {
 void ImportSession::move_blob(const std::string& digest) const {
     const std::string from = fmt::format("{}/{}/{}", folder_, kStagedBlobs, digest_hex(digest));
     const std::string to = paths_.blob(digest);
-    if (same_size(from, to)) return;  // the store's own copy stays; ours goes with the staging folder
+    if (const auto stored = file_size(to); stored && stored == file_size(from))
+        return;  // the store's own copy stays; ours goes with the staging folder
     rename_file(from, to);
+}
+
+// Another pull of the same blob may have published it, and a third may fill a new file of its name meanwhile: sizes tell
+// them apart. The lock of the file is held by the half that has read it.
+void ImportSession::move_download(const DownloadedBlob& blob) const {
+    if (file_size(paths_.blob(blob.digest)) == blob.size) return;
+    const std::string path = paths_.download(blob.digest);
+    if (file_size(path) != blob.size)
+        throw Error{ErrorKind::failed, fmt::format("the download of {} vanished", blob.digest)}.with_hint(
+            "was it removed by hand? pull the image again");
+    rename_file(path, paths_.blob(blob.digest));
 }
 
 void ImportSession::move_layer(const StagedLayer& layer) const {

@@ -20,11 +20,21 @@ struct StagedLayer {
     bool staged = false;  ///< false: the store has it already
 };
 
+/// A blob that lies, whole and checked, in the folder of downloads.
+struct DownloadedBlob {
+    std::string digest;
+    std::uint64_t size = 0;
+    auto operator<=>(const DownloadedBlob&) const = default;
+};
+
 struct StagedImage {
-    std::string full_name;            ///< ImageReference::full(), no digest
-    Descriptor manifest;              ///< its blob is staged or in the store
-    std::vector<std::string> blobs;   ///< digests of the staged blobs
-    std::vector<StagedLayer> layers;  ///< bottom first
+    std::string full_name;                  ///< of ImageReference: `name:tag`, or `name@digest`
+    Descriptor manifest;                    ///< its blob is staged or in the store
+    std::vector<std::string> blobs;         ///< digests of the staged blobs
+    std::vector<DownloadedBlob> downloads;  ///< blobs to be taken from the folder of downloads
+    std::vector<StagedLayer> layers;        ///< bottom first
+    std::string source;            ///< digest that the registry has for the name; empty: not from one
+    std::uint64_t downloaded = 0;  ///< bytes that came over the network
 };
 
 /// Names inside a staging folder.
@@ -32,10 +42,13 @@ inline constexpr const char* kStagedBlobs = "blobs";  ///< blobs/<hex>
 inline constexpr const char* kStagedLayers =
     "layers";  ///< layers/<layer id>/, <layer id>.opaque (paths, each with a NUL)
 
+/// The registry still has `source` for this name, as of now.
+void note_pulled(const StorePaths& paths, const std::string& full_name, const std::string& source);
+
 class ImportSession {
   public:
-    /// Creates the store if need be, clears what dead imports left when nobody else is at work, and makes a fresh
-    /// staging folder. While the session lives, nothing is collected. Throws Error.
+    /// Creates the store if need be, clears what dead imports left when nobody else is at work and downloads that are
+    /// older than a week, and makes a fresh staging folder. While the session lives, nothing is collected. Throws Error.
     static ImportSession begin(const StorePaths& paths);
     /// Removes the staging folder, and what nothing needs when no other import is at work.
     ~ImportSession();
@@ -46,7 +59,8 @@ class ImportSession {
     /// Inherited by the worker's inner process, so that the store stays locked until that is gone, too.
     [[nodiscard]] int lock_fd() const { return lock_->fd(); }
 
-    /// False when the name already stands for exactly this image. Throws Error; the store is as before then, but
+    /// False when the name already stands for exactly this image (what is known of its source is brought up to date).
+    /// Throws Error; the store is as before then, but
     /// for blobs and layers that nothing refers to.
     bool publish(StagedImage image);
 
@@ -55,6 +69,7 @@ class ImportSession {
     [[nodiscard]] std::string staged_layer(const std::string& id) const;
     void mark_opaque_folders(const StagedLayer& layer) const;
     void move_blob(const std::string& digest) const;
+    void move_download(const DownloadedBlob& blob) const;
     void move_layer(const StagedLayer& layer) const;
 
     StorePaths paths_;

@@ -53,6 +53,9 @@ json staged_event(const StagedImage& image) {
                           {"size", layer.record.size},
                           {"staged", layer.staged}});
     }
+    json downloads = json::array();
+    for (const DownloadedBlob& blob : image.downloads)
+        downloads.push_back({{"digest", blob.digest}, {"size", blob.size}});
     const Descriptor& manifest = image.manifest;
     return {{"event", "staged"},
             {"manifest",
@@ -63,7 +66,10 @@ json staged_event(const StagedImage& image) {
               {"os", manifest.platform.os},
               {"variant", manifest.platform.variant}}},
             {"blobs", image.blobs},
-            {"layers", std::move(layers)}};
+            {"downloads", std::move(downloads)},
+            {"layers", std::move(layers)},
+            {"source", image.source},
+            {"downloaded", image.downloaded}};
 }
 
 namespace {
@@ -80,6 +86,33 @@ std::string digest_of(const json& object, std::string_view key) {
     return digest;
 }
 
+Descriptor manifest_of(const json& object) {
+    Descriptor manifest;
+    manifest.media_type = json_fields::string(object, "mediaType");
+    manifest.digest = digest_of(object, "digest");
+    manifest.size = count_of(object, "size");
+    manifest.platform = {json_fields::string(object, "architecture"), json_fields::string(object, "os"),
+                         json_fields::string(object, "variant")};
+    return manifest;
+}
+
+StagedLayer layer_of(const json& item) {
+    if (!item.is_object()) throw Error{ErrorKind::internal, "the image worker answered with a broken layer"};
+    StagedLayer layer;
+    layer.record.chain_id = digest_of(item, "chain_id");
+    layer.record.diff_id = digest_of(item, "diff_id");
+    layer.record.size = count_of(item, "size");
+    const json* staged = json_fields::find(item, "staged");
+    layer.staged = staged != nullptr && staged->is_boolean() && staged->get<bool>();
+    return layer;
+}
+
+DownloadedBlob download_of(const json& item) {
+    if (!item.is_object())
+        throw Error{ErrorKind::internal, "the image worker answered with a broken download"};
+    return {digest_of(item, "digest"), count_of(item, "size")};
+}
+
 }  // namespace
 
 StagedImage staged_image_of(const json& event, const std::string& full_name) {
@@ -87,27 +120,17 @@ StagedImage staged_image_of(const json& event, const std::string& full_name) {
     image.full_name = full_name;
     const json* manifest = json_fields::object(event, "manifest");
     const json* layers = json_fields::array(event, "layers", kMaxLayers);
-    if (manifest == nullptr || layers == nullptr)
+    const json* downloads = json_fields::array(event, "downloads", kMaxLayers);
+    if (manifest == nullptr || layers == nullptr || downloads == nullptr)
         throw Error{ErrorKind::internal, "the image worker answered without an image"};
-    image.manifest.media_type = json_fields::string(*manifest, "mediaType");
-    image.manifest.digest = digest_of(*manifest, "digest");
-    image.manifest.size = count_of(*manifest, "size");
-    image.manifest.platform = {json_fields::string(*manifest, "architecture"),
-                               json_fields::string(*manifest, "os"),
-                               json_fields::string(*manifest, "variant")};
+    image.manifest = manifest_of(*manifest);
     image.blobs = json_fields::strings(event, "blobs");
     for (const std::string& digest : image.blobs) static_cast<void>(digest_hex(digest));
-    for (const json& item : *layers) {
-        if (!item.is_object())
-            throw Error{ErrorKind::internal, "the image worker answered with a broken layer"};
-        StagedLayer layer;
-        layer.record.chain_id = digest_of(item, "chain_id");
-        layer.record.diff_id = digest_of(item, "diff_id");
-        layer.record.size = count_of(item, "size");
-        const json* staged = json_fields::find(item, "staged");
-        layer.staged = staged != nullptr && staged->is_boolean() && staged->get<bool>();
-        image.layers.push_back(std::move(layer));
-    }
+    for (const json& item : *downloads) image.downloads.push_back(download_of(item));
+    for (const json& item : *layers) image.layers.push_back(layer_of(item));
+    image.source = json_fields::string(event, "source");
+    if (!image.source.empty()) static_cast<void>(digest_hex(image.source));
+    image.downloaded = count_of(event, "downloaded");
     return image;
 }
 

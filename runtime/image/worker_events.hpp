@@ -2,8 +2,11 @@
 //
 //   {"event":"progress","phase":"unpack","done":N,"total":N}       total 0: unknown; at most about ten a second
 //   {"event":"warning","message":"…"}
+//   {"event":"layer","id":"<12 hex digits of the blob's digest>","state":"…","done":N,"total":N}    (layer_events.hpp)
+//   {"event":"retry","message":"…","in":seconds}                   the network failed; tried again so much later
 //   {"event":"result","reference":"redis:7","digest":"sha256:…","id":"sha256:…","size":N,"layers":N,"changed":true}
 //   {"event":"result","images":N,"bytes":N}                        of save; of export without "images"
+//       and of a pull "downloaded":bytes
 //   {"event":"error","kind":"invalid-input","message":"…","context":["…"],"hint":"…"}
 //
 // Between its two halves also {"event":"staged",…}: what the sandboxed half has prepared.

@@ -82,10 +82,11 @@ TEST(LayerImport, TellsTheSourcesOwnReason) {
 
 TEST(LayerImport, EndsWhenTheBlobCannotBeWritten) {
     const std::string archive(30'000'000, 'x');  // far more than the queues hold
+    const UniqueFd not_writable{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
     for (const bool keep : {true, false}) {
         LayerJob job;
         job.source = producer_of(archive);
-        job.blob = -1;
+        job.blob = not_writable.get();
         job.keep_bytes = keep;
         EXPECT_THROW(import_layer(job), Error);
     }

@@ -68,5 +68,30 @@ TEST(ImageIndex, GivesThisMachineItsVariantAndNeverAnAttestation) {
     EXPECT_EQ(chosen({"arm", "linux", "v6"}), "arm/v5") << "an older variant runs on a newer machine";
 }
 
+TEST(ImageIndex, TriesWhatContainerdTriesInItsOrder) {
+    const auto order = [](const char* wanted) {
+        std::string text;
+        for (const Platform& platform : platforms_run_by(parse_platform(wanted)))
+            text += (text.empty() ? "" : " ") + platform_text(platform);
+        return text;
+    };
+    EXPECT_EQ(order("linux/amd64"), "linux/amd64/v1 linux/386");
+    EXPECT_EQ(order("linux/amd64/v3"), "linux/amd64/v3 linux/amd64/v2 linux/amd64/v1 linux/386");
+    EXPECT_EQ(order("linux/arm64"), "linux/arm64/v8 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5");
+    EXPECT_EQ(order("linux/arm/v6"), "linux/arm/v6 linux/arm/v5");
+    EXPECT_EQ(order("linux/riscv64"), "linux/riscv64");
+}
+
+TEST(Platform, IsWrittenInSeveralWays) {
+    EXPECT_EQ(parse_platform("linux/x86_64"), (Platform{"amd64", "linux", ""}));
+    EXPECT_EQ(parse_platform("Linux/AARCH64"), (Platform{"arm64", "linux", "v8"}));
+    EXPECT_EQ(parse_platform("armhf"), (Platform{"arm", "linux", "v7"}));
+    EXPECT_EQ(parse_platform("linux"), host_platform());
+    EXPECT_TRUE(same_platform(parse_platform("linux/arm64"), parse_platform("linux/arm64/v8")));
+    EXPECT_FALSE(same_platform(parse_platform("linux/arm/v6"), parse_platform("linux/arm")));
+    for (const char* wrong : {"", "/", "linux/", "a/b/c/d", "linux/a b", "../../etc"})
+        EXPECT_THROW(parse_platform(wrong), Error) << wrong;
+}
+
 }  // namespace
 }  // namespace stack
