@@ -209,7 +209,6 @@ void LayerUnpacker::add_hard_link(const ArchiveEntry& entry, const EntryName& na
     if (target.kind != EntryName::Kind::plain)
         throw Error{ErrorKind::invalid_input, fmt::format("refused entry {}: it can't be another name of {}",
                                                           shown_name(entry.name), shown_name(entry.link))};
-    if (target.path() == name.path()) return;
     const UniqueFd target_parent = try_open_at(layer_, target.parent.empty() ? "." : target.parent,
                                                O_PATH | O_DIRECTORY, Resolve::in_root);
     struct stat info {};
@@ -218,6 +217,7 @@ void LayerUnpacker::add_hard_link(const ArchiveEntry& entry, const EntryName& na
         S_ISDIR(info.st_mode))
         throw Error{ErrorKind::invalid_input, fmt::format("refused entry {}: {} is no file of this layer",
                                                           shown_name(entry.name), shown_name(entry.link))};
+    if (target.path() == name.path()) return;
     // linkat without AT_SYMLINK_FOLLOW: a link to a link is the link itself.
     if (::linkat(target_parent.get(), target.name.c_str(), parent, name.name.c_str(), 0) == 0) return;
     if (errno != EEXIST) throw_entry_errno("create the hard link");
@@ -321,21 +321,28 @@ void LayerUnpacker::remember_folder_time(std::string path, timespec modified) {
 
 void LayerUnpacker::apply_whiteouts() {
     for (const EntryName& whiteout : whiteouts_) {
-        const int parent = parent_folder(whiteout.parent);
-        if (whiteout.kind == EntryName::Kind::opaque) {
-            result_.opaque_folders.push_back(whiteout.parent);
-            continue;
+        try {
+            apply_whiteout(whiteout);
+        } catch (Error& error) {
+            throw error.add_context(fmt::format("apply the whiteout of {}", shown_name(whiteout.path())));
         }
-        struct stat info {};
-        if (::fstatat(parent, whiteout.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
-            // This layer has something of that name: a file hides the lower one by itself, a folder must not merge.
-            if (S_ISDIR(info.st_mode)) result_.opaque_folders.push_back(whiteout.path());
-            continue;
-        }
-        // overlayfs' whiteout, a character device 0:0, needs no privilege (Linux 5.8).
-        if (::mknodat(parent, whiteout.name.c_str(), S_IFCHR, 0) != 0)
-            throw_entry_errno(fmt::format("hide {}", shown_name(whiteout.path())));
     }
+}
+
+void LayerUnpacker::apply_whiteout(const EntryName& whiteout) {
+    const int parent = parent_folder(whiteout.parent);
+    if (whiteout.kind == EntryName::Kind::opaque) {
+        result_.opaque_folders.push_back(whiteout.parent);
+        return;
+    }
+    struct stat info {};
+    if (::fstatat(parent, whiteout.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+        // This layer has something of that name: a file hides the lower one by itself, a folder must not merge.
+        if (S_ISDIR(info.st_mode)) result_.opaque_folders.push_back(whiteout.path());
+        return;
+    }
+    // overlayfs' whiteout, a character device 0:0, needs no privilege (Linux 5.8).
+    if (::mknodat(parent, whiteout.name.c_str(), S_IFCHR, 0) != 0) throw_entry_errno("create it");
 }
 
 void LayerUnpacker::apply_folder_times() {

@@ -76,6 +76,7 @@ class LayerUnpacker {
     void remember_folder_time(std::string path, timespec modified);
 
     void apply_whiteouts();
+    void apply_whiteout(const EntryName& whiteout);
     void apply_folder_times();
     void warn_about(const std::string& kind, const std::string& sentence);
     void spend_memory(std::size_t bytes);

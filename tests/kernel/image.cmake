@@ -1,7 +1,7 @@
 # The worker on real file systems: hostile layers, and the program as a whole in its sandbox.
 stack_test(kernel_image kernel
-  SOURCES image_import_test.cpp image_tar.cpp image_unpack_test.cpp
-  LIBRARIES stack_image_worker stack_test_support dep_json)
+  SOURCES image_hostile_cases.cpp image_hostile_test.cpp image_import_test.cpp image_tar.cpp image_unpack_test.cpp
+  LIBRARIES stack_image_worker stack_test_support dep_json dep_z ${STACK_ZSTD_SHARED})
 add_dependencies(kernel_image stack-image)
 # Images on their way out of the store, and the store while several are at work.
 stack_test(kernel_image_store kernel

@@ -37,7 +37,7 @@ void HostileTar::header(std::string_view name, char type, std::string_view link,
     put_number(block, 108, 8, uid_);
     put_number(block, 116, 8, gid_);
     put_number(block, 124, 12, static_cast<std::int64_t>(size));
-    put_number(block, 136, 12, 1'700'000'000);
+    put_number(block, 136, 12, time_);
     put(block, 148, 8, "        ");
     block[156] = type;
     put(block, 157, 100, link);
@@ -70,6 +70,7 @@ HostileTar& HostileTar::entry(std::string_view name, char type, std::string_view
     }
     header(name, type, link, size, mode, major, minor);
     uid_ = gid_ = 0;
+    time_ = kUsualTime;
     return *this;
 }
 
@@ -98,13 +99,26 @@ HostileTar& HostileTar::owner(std::int64_t uid, std::int64_t gid) {
     gid_ = gid;
     return *this;
 }
-HostileTar& HostileTar::pax(std::string_view key, std::string_view value) {
+HostileTar& HostileTar::time(std::int64_t seconds) {
+    time_ = seconds;
+    return *this;
+}
+HostileTar& HostileTar::special(char type, std::string_view name, std::string_view bytes,
+                                std::string_view link) {
+    entry(name, type, link, bytes.size(), 0644);
+    content(bytes);
+    return *this;
+}
+std::string HostileTar::pax_record(std::string_view key, std::string_view value) {
     const std::size_t rest = key.size() + value.size() + 3;
     std::size_t length = rest + 1;
     while (std::to_string(length).size() + rest != length) length = std::to_string(length).size() + rest;
-    pending_pax_ += fmt::format("{} {}=", length, key);
-    pending_pax_ += value;
-    pending_pax_ += '\n';
+    std::string record = fmt::format("{} {}=", length, key);
+    record += value;
+    return record += '\n';
+}
+HostileTar& HostileTar::pax(std::string_view key, std::string_view value) {
+    pending_pax_ += pax_record(key, value);
     return *this;
 }
 HostileTar& HostileTar::lying_file(std::string_view name, std::uint64_t declared, std::string_view bytes) {

@@ -12,7 +12,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -220,85 +219,9 @@ TEST_F(Unpack, InheritsWhatTheArchiveDoesNotSayFromTheLayersBelow) {
     EXPECT_EQ(status("top/var/lib").st_uid, 42u);
 }
 
-// --- traps ---
-
-struct Trap {
-    const char* name;
-    std::function<HostileTar()> tar;
-    const char* says;  ///< part of the refusal, which also names the entry
-};
-
-void PrintTo(const Trap& trap, std::ostream* out) {
-    *out << trap.name;
-}
-
-class Refuses : public Unpack, public testing::WithParamInterface<Trap> {};
-
-TEST_P(Refuses, WithTheEntryNamed) {
-    const std::string text = refusal(GetParam().tar());
-    EXPECT_NE(text.find(GetParam().says), std::string::npos) << text;
-}
+// --- traps (many more of them are in image_hostile_cases.cpp) ---
 
 const std::string kOutside = "../outside/canary";
-
-INSTANTIATE_TEST_SUITE_P(
-    Traps, Refuses,
-    testing::Values(
-        Trap{"DotDot", [] { return HostileTar{}.file("../outside/canary", "dead"); }, "'../outside/canary'"},
-        Trap{"DotDotInside", [] { return HostileTar{}.file("a/../../outside/canary", "dead"); },
-             "leaves the layer"},
-        Trap{"DotDotByPax", [] { return HostileTar{}.pax("path", "../outside/canary").file("x", "dead"); },
-             "'..'"},
-        Trap{"DotDotFolder", [] { return HostileTar{}.folder("../outside/folder", 0777); }, "'..'"},
-        Trap{"DotDotSymlink", [] { return HostileTar{}.symlink("../outside/canary", "/x"); }, "'..'"},
-        Trap{"HardLinkOut", [] { return HostileTar{}.hard_link("x", "../outside/canary"); },
-             "'../outside/canary'"},
-        Trap{"HardLinkOutByPax",
-             [] { return HostileTar{}.pax("linkpath", "../outside/canary").hard_link("x", "y"); }, "'..'"},
-        Trap{"HardLinkThroughLink",
-             [] { return HostileTar{}.symlink("l", "../outside").hard_link("x", "l/canary"); },
-             "no file of this layer"},
-        Trap{"HardLinkToNothing", [] { return HostileTar{}.hard_link("x", "nothing"); }, "'nothing'"},
-        Trap{"HardLinkToFolder", [] { return HostileTar{}.folder("d").hard_link("x", "d"); },
-             "no file of this layer"},
-        Trap{"WhiteoutOfTheParent", [] { return HostileTar{}.file("a/.wh...", ""); }, "hides nothing"},
-        Trap{"WhiteoutOfTheRoot", [] { return HostileTar{}.file(".wh..", ""); }, "hides nothing"},
-        Trap{"WhiteoutAsFolder", [] { return HostileTar{}.file(".wh.a/b", ""); }, "whiteout is not a folder"},
-        Trap{"FileBelowAFile", [] { return HostileTar{}.file("a", "x").file("a/b", "y"); }, "'a/b'"},
-        Trap{"FileBelowAFifo", [] { return HostileTar{}.fifo("a").file("a/b", "y"); }, "'a/b'"},
-        Trap{"BelowALinkToNothing", [] { return HostileTar{}.symlink("a", "nowhere").file("a/b", "y"); },
-             "'a/b'"},
-        Trap{"BelowALinkToItself", [] { return HostileTar{}.symlink("a", "a").file("a/b", "y"); }, "'a/b'"},
-        Trap{"RootAsFile", [] { return HostileTar{}.file(".", "x"); }, "root of a layer"},
-        Trap{"RootAsLink", [] { return HostileTar{}.symlink(".", "../outside"); }, "root of a layer"},
-        Trap{"EmptyLink", [] { return HostileTar{}.symlink("x", ""); }, "link to nothing"},
-        Trap{"OwnerBeyond32Bits", [] { return HostileTar{}.owner(std::int64_t{1} << 32, 0).file("x", ""); },
-             "'x'"},
-        Trap{"OwnerMinusOne", [] { return HostileTar{}.owner(0xffffffff, 0).file("x", ""); }, "out of range"},
-        Trap{"GroupNegative", [] { return HostileTar{}.owner(0, -2).file("x", ""); }, "'x'"},
-        Trap{"TooDeep",
-             [] {
-                 std::string name;
-                 for (int i = 0; i < 400; ++i) name += "d/";
-                 return HostileTar{}.file(name + "x", "");
-             },
-             "deeper than"},
-        Trap{"NameTooLong", [] { return HostileTar{}.file(std::string(300, 'n'), ""); }, "longer than 255"},
-        Trap{"PathTooLong",
-             [] {
-                 std::string name;
-                 for (int i = 0; i < 30; ++i) name += std::string(200, 'n') + "/";
-                 return HostileTar{}.file(name + "x", "");
-             },
-             "longer than 4096"},
-        Trap{"HugeDeclaredSize", [] { return HostileTar{}.lying_file("x", std::uint64_t{1} << 50, "short"); },
-             "'x'"},
-        Trap{"HugePaxSize", [] { return HostileTar{}.pax("size", "9000000000000000000").file("x", "short"); },
-             "'x'"},
-        Trap{"XattrTooLarge",
-             [] { return HostileTar{}.pax("SCHILY.xattr.user.big", std::string(70'000, 'v')).file("x", ""); },
-             "'x'"}),
-    [](const testing::TestParamInfo<Trap>& trap) { return trap.param.name; });
 
 TEST_F(Unpack, AbsoluteNamesStartAtTheLayer) {
     const std::string canary = directory_.file("outside/canary");
