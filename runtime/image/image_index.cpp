@@ -48,6 +48,12 @@ std::vector<std::string> layer_ids_of(const Descriptor& entry) {
 }
 
 void give_name(Index& index, Descriptor entry, const std::string& full_name) {
+    if (full_name.empty()) {
+        const bool known = std::any_of(index.manifests.begin(), index.manifests.end(),
+                                       [&](const Descriptor& other) { return other.digest == entry.digest; });
+        if (!known) index.manifests.push_back(std::move(entry));
+        return;
+    }
     std::vector<Descriptor> kept;
     for (const Descriptor& other : index.manifests) {
         const bool same = other.digest == entry.digest;

@@ -33,6 +33,7 @@ std::string annotation_of(const Descriptor& entry, std::string_view key);
 std::vector<std::string> layer_ids_of(const Descriptor& entry);
 
 /// Makes `entry` the one with this full name. The entry that had the name keeps its image alive without one.
+/// An empty name adds the image without a name, if it is not there already.
 void give_name(Index& index, Descriptor entry, const std::string& full_name);
 
 }  // namespace stack

@@ -2,10 +2,10 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
-#include "runtime/image/compression.hpp"
 #include "runtime/image/folder_archive.hpp"
 #include "runtime/image/image_source.hpp"
 #include "runtime/image/layout_image.hpp"
+#include "runtime/image/source_file.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,73 +38,17 @@ class Import {
             else
                 import_root(archive_folder(places_.source_folder, events_.warning), 0);
         } else {
-            import_file(regular_file(places_.source_file));
+            import_file();
         }
         return stager_.finish(manifest_);
     }
 
   private:
-    // --- which kind of source ---
-
-    // A pipe is copied to the staging folder first: an archive of images is read more than once.
-    int regular_file(int fd) {
-        struct stat info {};
-        if (::fstat(fd, &info) != 0) throw_errno("read the source");
-        if (S_ISREG(info.st_mode)) return fd;
-        return spool(produce_file(fd, 0, kToEnd));
-    }
-
-    int spool(const ByteProducer& bytes) {
-        const std::string name = fmt::format("spool.{}", spools_.size());
-        spools_.push_back(
-            open_at(places_.store.staging, name, O_RDWR | O_CREAT | O_EXCL, Resolve::beneath_no_links, 0600));
-        const int fd = spools_.back().get();
-        std::uint64_t done = 0;
-        bytes([&](Bytes part) {
-            write_all(fd, {reinterpret_cast<const char*>(part.data()), part.size()}, "the staging folder");
-            done += part.size();
-            events_.progress("copy", done, 0);
-        });
-        ::unlinkat(places_.store.staging, name.c_str(), 0);  // its space comes back whatever happens
-        return fd;
-    }
-
-    void import_file(int file) {
-        struct stat info {};
-        if (::fstat(file, &info) != 0) throw_errno("read the source");
-        const auto size = static_cast<std::uint64_t>(info.st_size);
-        const ByteProducer raw = produce_file(file, 0, size);
-        const std::vector<std::byte> start = first_bytes(decompress(raw, request_.limits.bytes));
-        SourceKind kind;
-        try {
-            kind = kind_of_archive(start);
-        } catch (Error& error) {
-            throw Error{ErrorKind::invalid_input, fmt::format("{} is neither a folder nor a tar archive",
-                                                              shown_name(places_.source_name))}
-                .with_hint(
-                    "give a root file system (folder, tar, tar.gz, tar.zst), an OCI layout or a `docker "
-                    "save` "
-                    "archive");
-        }
-        if (kind == SourceKind::root_file_system) return import_root(raw, size);
-        // Files inside a compressed archive can't be reached one by one.
-        std::vector<std::byte> head = first_bytes(raw);
-        const bool packed = sniff_compression(head) != Compression::none;
-        import_layout(*members_of_archive(packed ? spool(decompress(raw, request_.limits.bytes)) : file));
-    }
-
-    static std::vector<std::byte> first_bytes(const ByteProducer& producer) {
-        constexpr std::size_t kEnough = 256u << 10;
-        struct Enough {};
-        std::vector<std::byte> result;
-        try {
-            producer([&](Bytes bytes) {
-                result.insert(result.end(), bytes.begin(), bytes.end());
-                if (result.size() >= kEnough) throw Enough{};
-            });
-        } catch (const Enough&) {
-        }
-        return result;
+    void import_file() {
+        SourceFile source{places_.source_file, places_.source_name, places_.store.staging,
+                          request_.limits.bytes, events_};
+        if (source.kind() == SourceKind::root_file_system) return import_root(source.bytes(), source.size());
+        import_layout(*source.members());
     }
 
     // --- a root file system ---
@@ -176,7 +120,6 @@ class Import {
     const StagingEvents& events_;
     LayerStager stager_;
     Descriptor manifest_;
-    std::vector<UniqueFd> spools_;
 };
 
 }  // namespace

@@ -5,15 +5,13 @@
 #include "runtime/base/text.hpp"
 #include "runtime/base/units.hpp"
 #include "runtime/image/command_words.hpp"
+#include "runtime/image/host_source.hpp"
 #include "runtime/image/import.hpp"
 #include "runtime/image/inner_half.hpp"
 #include "runtime/image/reference.hpp"
 #include "runtime/image/worker_arguments.hpp"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <optional>
@@ -77,31 +75,6 @@ ImportCommand parse_import(const std::vector<std::string>& words) {
     return command;
 }
 
-struct Source {
-    UniqueFd file;       ///< a file, a pipe or standard input
-    std::string folder;  ///< or a folder
-};
-
-Source open_source(const std::string& path) {
-    Source source;
-    if (path == "-") {
-        source.file.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-        if (!source.file.valid()) throw_errno("use standard input");
-        return source;
-    }
-    source.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info {};
-    if (!source.file.valid() || ::fstat(source.file.get(), &info) != 0)
-        throw_errno(fmt::format("open '{}'", path));
-    if (S_ISDIR(info.st_mode)) {
-        source.folder = path;
-        source.file.reset();
-    } else if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) {
-        throw Error{ErrorKind::invalid_input, fmt::format("'{}' is neither a file nor a folder", path)};
-    }
-    return source;
-}
-
 // SOURCE_DATE_EPOCH makes images reproducible (reproducible-builds.org).
 std::string creation_time() {
     auto time = std::chrono::system_clock::now();
@@ -135,7 +108,7 @@ ImportRequest request_for(const ImportCommand& command) {
     return request;
 }
 
-void import_inside(const ImportRequest& request, const Source& source, const std::string& source_name,
+void import_inside(const ImportRequest& request, const HostSource& source, const std::string& source_name,
                    EventWriter& events) {
     const UniqueFd staging = open_directory(kInnerStaging);
     const UniqueFd layers = open_directory(kInnerLayers);
@@ -146,7 +119,7 @@ void import_inside(const ImportRequest& request, const Source& source, const std
 
 StagedImage stage_in_sandbox(const ImportCommand& command, const ImportRequest& request,
                              const ImportSession& session, const StorePaths& paths, EventWriter& events) {
-    const Source source = open_source(command.source);
+    const HostSource source = open_host_source(command.source);
     InnerHalf half;
     half.plan.folders = {{session.folder(), kInnerStaging, true}, {paths.layers, kInnerLayers, false}};
     if (!source.folder.empty()) half.plan.folders.push_back({source.folder, kInnerSource, false});

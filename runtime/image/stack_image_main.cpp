@@ -4,6 +4,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/image/export_command.hpp"
 #include "runtime/image/import_command.hpp"
+#include "runtime/image/load_command.hpp"
 #include "runtime/image/pull_command.hpp"
 #include "runtime/image/save_command.hpp"
 #include "runtime/image/worker_events.hpp"
@@ -31,6 +32,7 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"import", stack::image::import_verb},
+    {"load", stack::image::load_verb},
     {"save", stack::image::save_verb},
     {"export", stack::image::export_verb},
     {"pull", stack::image::pull_verb},
