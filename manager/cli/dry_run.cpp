@@ -11,13 +11,14 @@ namespace {
 
 constexpr const char* kPrefix = "DRY-RUN MODE - ";
 
-int print_plan(const Context& context, const plan::Plan& plan) {
+/// `before`: lines of what is done before the plan.
+int print_plan(const Context& context, const plan::Plan& plan, const std::string& before = {}) {
     std::string text;
     for (const std::string& warning : plan.warnings)
         write_all(context.err.fd, render_warning(warning, context.err.colour), "stderr");
-    for (const std::string& line : split(plan::plan_text(plan), '\n'))
+    for (const std::string& line : split(before + plan::plan_text(plan), '\n'))
         if (!line.empty()) text += kPrefix + line + "\n";
-    if (plan.empty()) text += std::string{kPrefix} + "nothing to do\n";
+    if (text.empty()) text = std::string{kPrefix} + "nothing to do\n";
     write_all(context.out.fd, text, "stdout");
     return 0;
 }
@@ -28,8 +29,10 @@ plan::ObservedState look(const Context& context, const std::string& name, const 
 
 }  // namespace
 
-int dry_run_up(const Context& context, const compose::Project& project, const plan::UpOptions& options) {
-    return print_plan(context, plan::plan_up(project, look(context, project.name, &project), options));
+int dry_run_up(const Context& context, const compose::Project& project, const plan::ImagePlan& images,
+               const plan::UpOptions& options) {
+    return print_plan(context, plan::plan_up(project, look(context, project.name, &project), options),
+                      plan::image_plan_text(images));
 }
 
 int dry_run_down(const Context& context, const std::string& name, const compose::Project* project,

@@ -45,6 +45,8 @@ struct UpCommand {
     bool attach_dependencies = false;
     bool abort_on_exit = false, abort_on_failure = false;
     std::string exit_code_from;
+    std::string pull;  ///< always, missing, never; empty: what the services say
+    bool quiet_pull = false;
     bool operator==(const UpCommand&) const = default;
 };
 

@@ -87,7 +87,9 @@ class SupportCheck {
     }
 
     void check_service_values(const Node& service) {
-        expect_one_of(usable_member(service, "pull_policy"), {"missing", "never"}, "pull_policy");
+        if (const Node* policy = usable_member(service, "pull_policy"); policy && policy->text == "build")
+            not_supported(*policy, "pull_policy \"build\" is not supported yet",
+                          "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
         expect_one_of(usable_member(service, "ipc"), {"private", "shareable"}, "ipc");
         expect_one_of(usable_member(service, "cgroup"), {"private"}, "cgroup");

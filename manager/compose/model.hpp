@@ -121,6 +121,10 @@ struct SecurityOptions {
 struct Service {
     std::string name;
     std::string image;
+    std::string platform;                        ///< as written; empty: this host's
+    std::string pull_policy;                     ///< a word or `every_<duration>`; empty: missing
+    std::optional<Duration> pull_refresh_after;  ///< age at which `refresh` fetches anew
+    bool buildable = false;                      ///< it has a `build` section
     std::optional<std::vector<std::string>> command, entrypoint;  ///< empty: cleared; nullopt: the image's
     Environment environment;                                      ///< env_file folded in
     std::string working_dir, user, hostname, domainname, container_name;

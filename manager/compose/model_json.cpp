@@ -135,6 +135,10 @@ template <class V>
 void members(V& v, std::type_identity<Service>) {
     v("name", &Service::name);
     v("image", &Service::image);
+    v("platform", &Service::platform);
+    v("pull_policy", &Service::pull_policy);
+    v("pull_refresh_after", &Service::pull_refresh_after);
+    v("buildable", &Service::buildable);
     v("command", &Service::command);
     v("entrypoint", &Service::entrypoint);
     v("environment", &Service::environment);

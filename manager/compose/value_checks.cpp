@@ -115,6 +115,7 @@ constexpr FormRule kForms[] = {
     {"services.*.build.platforms", is_platform, "platform", kPlatformHint},
     {"services.*.pull_policy", is_pull_policy, "pull policy",
      "it is one of always, never, missing, build, daily, weekly, refresh, every_12h"},
+    {"services.*.pull_refresh_after", is_time_span, "time span", "write it like 12h"},
     {"services.*.mac_address", is_mac_address, "MAC address", kMacHint},
     {"services.*.networks.*.mac_address", is_mac_address, "MAC address", kMacHint},
     {"services.*.networks.*.ipv4_address", is_ipv4_address, "IPv4 address", "write it like 10.5.0.7"},

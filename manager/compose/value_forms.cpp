@@ -83,12 +83,16 @@ bool is_platform(std::string_view text) {
                                             [](const std::string& part) { return is_name_text(part); });
 }
 
+bool is_time_span(std::string_view text) {
+    const auto span = parse_duration(text);
+    return span && span->count() > 0;
+}
+
 bool is_pull_policy(std::string_view text) {
     for (const std::string_view word :
          {"always", "never", "missing", "if_not_present", "build", "daily", "weekly", "refresh"})
         if (text == word) return true;
-    const auto age = text.starts_with("every_") ? parse_duration(text.substr(6)) : std::nullopt;
-    return age && age->count() > 0;
+    return text.starts_with("every_") && is_time_span(text.substr(6));
 }
 
 bool is_mac_address(std::string_view text) {

@@ -15,6 +15,7 @@ bool is_profile_name(std::string_view text);    ///< the same, one character is 
 bool is_host_name(std::string_view text);       ///< labels of letters, digits, "-", "_"
 bool is_signal(std::string_view text);          ///< `SIGTERM`, `term`, `15`
 bool is_platform(std::string_view text);        ///< `os[/arch[/variant]]`
+bool is_time_span(std::string_view text);       ///< a duration of more than nothing
 bool is_pull_policy(std::string_view text);     ///< a word, or `every_<duration>`
 bool is_mac_address(std::string_view text);     ///< six pairs of hex digits
 bool is_ipv4_address(std::string_view text);

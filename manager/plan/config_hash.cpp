@@ -16,6 +16,9 @@ namespace {
 // What of a service shapes its containers: the rest is blanked, so that the hash can't depend on it.
 compose::Service relevant_part(compose::Service service) {
     service.scale = 1;
+    service.pull_policy.clear();
+    service.pull_refresh_after.reset();
+    service.buildable = false;
     service.depends_on.clear();
     service.profiles.clear();
     service.position = {};

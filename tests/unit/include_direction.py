@@ -20,7 +20,7 @@ VALUES = [
 ]
 
 # Records that may be read anywhere in the engine.
-STORES = ["runtime/image/image_store.hpp", "network/network_store.hpp"]
+STORES = ["runtime/image/image_store.hpp", "runtime/image/image_facts.hpp", "network/network_store.hpp"]
 # How a program of ours protects its own file, and speaks with its keeper.
 PROCESS = ["runtime/protected_exe.hpp", "runtime/keeper/*"]
 

@@ -1,7 +1,8 @@
-// `stack up`: hands the project to its supervisor; attached, it stays for the logs.
+// `stack up`: fetches images, hands the project to its supervisor; attached, it stays for the logs.
 #include "manager/cli/attached_up.hpp"
 #include "manager/cli/commands.hpp"
 #include "manager/cli/dry_run.hpp"
+#include "manager/cli/fetch_images.hpp"
 #include "manager/cli/loading.hpp"
 #include "manager/cli/operation.hpp"
 
@@ -13,7 +14,10 @@ int run_up(const Context& context, const UpCommand& command) {
     const compose::LoadResult loaded = load_project(context, load);
     const compose::Project& project = *loaded.project;
     if (project.services.empty()) throw Error{ErrorKind::invalid_input, "no service selected"};
-    if (context.globals.dry_run) return dry_run_up(context, project, command.options);
+    const plan::ImagePlan images =
+        plan_fetching(context, project, scope_of(project, command).involved, command.pull);
+    if (context.globals.dry_run) return dry_run_up(context, project, images, command.options);
+    fetch_images(context, project, images, command.quiet_pull);
 
     control::UpRequest request;
     request.project = project;

@@ -34,6 +34,19 @@ void add_scale(CLI::App& app, plan::UpOptions& options) {
         ->take_all();
 }
 
+void pull_policy(CLI::App& app, std::string& into) {
+    app.add_option_function<std::string>(
+           "--pull",
+           [&into](const std::string& value) {
+               const std::vector<std::string> words{"always", "missing", "never", "policy"};
+               if (std::find(words.begin(), words.end(), value) == words.end())
+                   bad_value("--pull", fmt::format("must be one of {}, not '{}'", join(words, ", "), value));
+               into = value == "policy" ? "" : value;
+           },
+           "When images are fetched; `policy`: as the services say")
+        ->type_name("always|missing|never|policy");
+}
+
 void check_up(const UpCommand& c) {
     const bool watches = c.abort_on_exit || c.abort_on_failure;
     if (c.options.force_recreate && c.options.no_recreate)
@@ -68,8 +81,9 @@ Finish define_up(CLI::App& app, GlobalOptions& globals) {
     log_style(app, c->style);
     flag(app, "--timestamps", c->style.timestamps, "Put the time before each line");
     dry_run(app, globals);
-    for (const char* name : {"--no-build", "--quiet-pull", "--quiet-build", "-y,--yes"})
-        ignored_flag(app, name);
+    pull_policy(app, c->pull);
+    flag(app, "--quiet-pull", c->quiet_pull, "Show nothing while images are fetched");
+    for (const char* name : {"--no-build", "--quiet-build", "-y,--yes"}) ignored_flag(app, name);
     services(app, o.services);
     return [c] {
         if (!c->exit_code_from.empty() && !c->abort_on_failure) c->abort_on_exit = true;
