@@ -154,12 +154,7 @@ void pull(const PullCommand& command, EventWriter& events) {
 }  // namespace
 
 void pull_verb(const std::vector<std::string>& words, EventWriter& events) {
-    const PullCommand command = parse_pull(words);
-    try {
-        pull(command, events);
-    } catch (Error& error) {
-        throw error.add_context(fmt::format("pull {}", command.reference.familiar()));
-    }
+    pull(parse_pull(words), events);
 }
 
 }  // namespace stack::image
