@@ -6,6 +6,7 @@
 #include "runtime/image/import_command.hpp"
 #include "runtime/image/load_command.hpp"
 #include "runtime/image/pull_command.hpp"
+#include "runtime/image/registry/login_command.hpp"
 #include "runtime/image/save_command.hpp"
 #include "runtime/image/worker_events.hpp"
 
@@ -36,6 +37,9 @@ constexpr Verb kVerbs[] = {
     {"save", stack::image::save_verb},
     {"export", stack::image::export_verb},
     {"pull", stack::image::pull_verb},
+    {"import", stack::image::import_verb}, {"save", stack::image::save_verb},
+    {"export", stack::image::export_verb}, {"pull", stack::image::pull_verb},
+    {"login", stack::image::login_verb},   {"logout", stack::image::logout_verb},
 };
 
 void run(const std::vector<std::string>& words, EventWriter& events) {

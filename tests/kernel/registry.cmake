@@ -1,4 +1,4 @@
 # Registries that are real (Debian's docker-registry) and registries that misbehave on purpose.
 stack_test(kernel_registry kernel
-  SOURCES registry_lab.cpp registry_pull_push_test.cpp registry_server_test.cpp
-  LIBRARIES stack_registry stack_image_worker stack_test_registry)
+  SOURCES registry_lab.cpp registry_misbehaviour_test.cpp registry_pull_push_test.cpp registry_server_test.cpp
+  LIBRARIES stack_registry stack_image_worker stack_test_registry dep_json)

@@ -27,8 +27,14 @@ std::string basic_header(const Credentials& credentials) {
 }
 
 AttemptFailure wrong_credentials(const Endpoint& endpoint) {
+    const Credentials& credentials = endpoint.credentials;
+    if (credentials.origin.empty())  // just typed in
+        return {Error{ErrorKind::permission, fmt::format("registry {} refuses user '{}' with this password",
+                                                         endpoint.name, credentials.user)}
+                    .with_hint("check both; many registries want an access token instead of the password"),
+                Remedy::none};
     return {Error{ErrorKind::permission, fmt::format("registry {} refuses the credentials from {}",
-                                                     endpoint.name, endpoint.credentials.origin)}
+                                                     endpoint.name, credentials.origin)}
                 .with_hint(fmt::format("log in again: stack login {}", endpoint.name)),
             Remedy::none};
 }

@@ -11,7 +11,7 @@ namespace stack::registry {
 struct Credentials {
     std::string user, secret;
     std::string identity_token;  ///< an OAuth2 refresh token instead of a password
-    std::string origin;          ///< where they were found, for messages
+    std::string origin;          ///< where they were found, for messages; empty: typed in
     [[nodiscard]] bool empty() const { return user.empty() && identity_token.empty(); }
     bool operator==(const Credentials&) const = default;
 };

@@ -281,10 +281,12 @@ struct HttpSession::Impl {
         set(CURLOPT_ERRORBUFFER, error.data());
     }
 
-    [[noreturn]] void fail(CURLcode code) const {
+    [[noreturn]] void fail(CURLcode code, bool answer_begun) const {
         std::string text = error.front() != '\0' ? error.data() : ::curl_easy_strerror(code);
         if (code == CURLE_OPERATION_TIMEDOUT) text = fmt::format("nothing came for {} s", silence.count());
-        throw TransportFailure{cause_of(code, text), text};
+        TransportFailure failure{cause_of(code, text), text};
+        failure.answer_begun = answer_begun;
+        throw failure;
     }
 };
 
@@ -320,7 +322,7 @@ HttpAnswer HttpSession::perform(const HttpRequest& request, const TlsMaterial& t
     impl_->set(CURLOPT_USERAGENT, fmt::format("stack/{}", kVersion).c_str());
     const CURLcode code = ::curl_easy_perform(impl_->handle);
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
-    if (code != CURLE_OK && !exchange.dropped) impl_->fail(code);
+    if (code != CURLE_OK && !exchange.dropped) impl_->fail(code, exchange.answer.status != 0);
     return std::move(exchange.answer);
 }
 

@@ -60,6 +60,7 @@ struct TransportFailure : std::exception {
     [[nodiscard]] const char* what() const noexcept override { return text.c_str(); }
     Cause cause;
     std::string text;
+    bool answer_begun = false;  ///< a status line had come: it does speak HTTP
 };
 
 /// Used by one thread.

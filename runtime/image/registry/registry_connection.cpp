@@ -104,23 +104,25 @@ RegistryConnection::Reply RegistryConnection::ask_origins(const HttpRequest& req
         const bool last = origin_ + 1 == origins.size();
         try {
             Reply reply = follow(request, origins[origin_] + target, scopes);
-            if (reply.answer.status == 400 && !last) {  // a TLS server's answer to plain HTTP
-                refusal = std::move(reply);
-                continue;
-            }
-            state_.origin = origin_;
-            return reply;
+            if (has_answered()) return reply;
+            refusal = std::move(reply);  // 400: a TLS server's answer to plain HTTP
         } catch (const TransportFailure& failure) {
-            if (!may_be_wrong_scheme(failure)) throw;
+            if (has_answered() || !may_be_wrong_scheme(failure)) throw;
             if (last && refusal) return std::move(*refusal);
-            if (!last && !first_failure) first_failure = failure;
-            if (!last) continue;
             // The more telling of the two: what was tried last had the wrong scheme, or what was tried first.
             const bool last_tells = !first_failure || first_failure->cause == Cause::not_tls ||
                                     first_failure->cause == Cause::not_http;
-            throw last_tells ? failure : *first_failure;
+            if (last) throw last_tells ? failure : *first_failure;
+            first_failure = failure;
         }
     }
+}
+
+// Which origin is the right one shows by its first answer, even if that is cut off.
+void RegistryConnection::learn_origin(const std::string& url, int status) {
+    if (has_answered() || !is_own(url)) return;
+    if (status == 400 && origin_ + 1 < state_.endpoint.origins.size()) return;
+    state_.origin = origin_;
 }
 
 RegistryConnection::Reply RegistryConnection::follow(HttpRequest request, std::string url,
@@ -157,11 +159,19 @@ HttpAnswer RegistryConnection::perform(HttpRequest request, const std::string& u
                                        const std::string& authorization) {
     request.url = url;
     if (!authorization.empty()) request.headers.push_back("Authorization: " + authorization);
-    if (is_own(url)) return session_.perform(request, state_.endpoint.tls);
     TlsMaterial tls = state_.endpoint.tls;
-    tls.verify = true;
-    tls.client_certificate.clear();
-    return session_.perform(request, tls);
+    if (!is_own(url)) {
+        tls.verify = true;
+        tls.client_certificate.clear();
+    }
+    try {
+        HttpAnswer answer = session_.perform(request, tls);
+        learn_origin(url, answer.status);
+        return answer;
+    } catch (const TransportFailure& failure) {
+        if (failure.answer_begun) learn_origin(url, 0);
+        throw;
+    }
 }
 
 }  // namespace stack::registry

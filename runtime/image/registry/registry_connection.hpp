@@ -46,6 +46,7 @@ class RegistryConnection {
     Reply ask_origins(const HttpRequest& request, const std::string& target, const Scopes& scopes);
     Reply follow(HttpRequest request, std::string url, const Scopes& scopes);
     HttpAnswer perform(HttpRequest request, const std::string& url, const std::string& authorization);
+    void learn_origin(const std::string& url, int status);
     [[nodiscard]] bool is_own(const std::string& url) const;
 
     EndpointState& state_;
