@@ -2,18 +2,15 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
-#include "runtime/image/interrupts.hpp"
+#include "runtime/image/fetcher_run.hpp"
 #include "runtime/image/reference.hpp"
 #include "runtime/image/registry/auth_file.hpp"
 #include "runtime/image/registry/credential_search.hpp"
 #include "runtime/image/registry/credential_store.hpp"
 #include "runtime/image/registry/fetcher.hpp"
-#include "runtime/image/registry/fetcher_process.hpp"
 #include "runtime/image/registry/settings.hpp"
 #include "runtime/image/worker_arguments.hpp"
 
-#include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <utility>
@@ -54,21 +51,10 @@ std::string read_secret() {
 // The registry's own answer to these credentials; mirrors are not asked.
 void check_credentials(registry::FetcherPlan plan) {
     plan.endpoints.erase(plan.endpoints.begin(), plan.endpoints.end() - 1);
-    SocketPair sockets = make_socket_pair(SOCK_SEQPACKET);
-    watch_interrupts();
-    const ProcessHandle process = registry::start_fetcher(plan, sockets.b.get());
-    const KillOnInterrupt kill{process};
-    sockets.b.reset();
-    try {
-        registry::Fetcher fetcher{std::move(sockets.a)};
+    with_fetcher(plan, [](const UniqueFd& socket) {
+        registry::Fetcher fetcher{socket.duplicate()};
         static_cast<void>(fetcher.ping().finish());
-    } catch (const Error&) {
-        process.signal(SIGKILL);
-        wait_for_exit(process);
-        if (interrupted()) throw Error{ErrorKind::cancelled, "interrupted; nothing was kept"};
-        throw;
-    }
-    wait_for_exit(process);
+    });
 }
 
 }  // namespace

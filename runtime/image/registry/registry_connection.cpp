@@ -108,7 +108,7 @@ RegistryConnection::Reply RegistryConnection::ask_origins(const HttpRequest& req
             refusal = std::move(reply);  // 400: a TLS server's answer to plain HTTP
         } catch (const TransportFailure& failure) {
             if (has_answered() || !may_be_wrong_scheme(failure)) throw;
-            if (last && refusal) return std::move(*refusal);
+            if (last && refusal && failure.cause == Cause::not_tls) return std::move(*refusal);
             // The more telling of the two: what was tried last had the wrong scheme, or what was tried first.
             const bool last_tells = !first_failure || first_failure->cause == Cause::not_tls ||
                                     first_failure->cause == Cause::not_http;
