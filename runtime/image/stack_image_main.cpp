@@ -1,4 +1,4 @@
-// stack-image: the image worker of `stack`. Reads archives (and later registries) in a sandbox and fills the store.
+// stack-image: the image worker of `stack`. Reads archives and what registries send in a sandbox and fills the store.
 // Speaks JSON lines on standard output (worker_events.hpp); people use `stack image`, which starts it.
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
@@ -32,14 +32,10 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"import", stack::image::import_verb},
-    {"load", stack::image::load_verb},
-    {"save", stack::image::save_verb},
-    {"export", stack::image::export_verb},
-    {"pull", stack::image::pull_verb},
-    {"import", stack::image::import_verb}, {"save", stack::image::save_verb},
-    {"export", stack::image::export_verb}, {"pull", stack::image::pull_verb},
-    {"login", stack::image::login_verb},   {"logout", stack::image::logout_verb},
+    {"import", stack::image::import_verb}, {"load", stack::image::load_verb},
+    {"save", stack::image::save_verb},     {"export", stack::image::export_verb},
+    {"pull", stack::image::pull_verb},     {"login", stack::image::login_verb},
+    {"logout", stack::image::logout_verb},
 };
 
 void run(const std::vector<std::string>& words, EventWriter& events) {

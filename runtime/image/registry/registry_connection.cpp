@@ -30,6 +30,7 @@ bool may_be_wrong_scheme(const TransportFailure& failure) {
 }
 
 AttemptFailure failure_of_transport(const TransportFailure& failure, const std::string& registry) {
+    const std::string certificate_place = fmt::format("/etc/containers/certs.d/{}/", registry);
     const auto failed = [&](ErrorKind kind, std::string_view sentence, Remedy remedy, std::string hint = {}) {
         Error error{kind, fmt::format("registry {} {}: {}", registry, sentence, failure.text)};
         if (!hint.empty()) error.with_hint(std::move(hint));
@@ -49,11 +50,18 @@ AttemptFailure failure_of_transport(const TransportFailure& failure, const std::
             return failed(
                 ErrorKind::permission, "and this machine don't trust each other's certificates", Remedy::none,
                 fmt::format(
-                    "put its authority's certificate (and your own .cert and .key, if it wants one) into "
-                    "/etc/containers/certs.d/{}/, or name a bundle by SSL_CERT_FILE",
-                    registry));
+                    "put its authority's certificate (.crt), and your own (.cert and .key) if it wants "
+                    "one, into {}, or name a bundle by SSL_CERT_FILE",
+                    certificate_place));
         case Cause::cut:
-            return failed(ErrorKind::failed, "cut the connection", Remedy::again);
+            // TLS 1.3 refuses a missing client certificate after the handshake; the reason may be lost on the way.
+            return failed(
+                ErrorKind::failed, "cut the connection", Remedy::again,
+                failure.answer_begun
+                    ? std::string{}
+                    : fmt::format(
+                          "if it does so each time, it may want your certificate: a .cert and a .key in {}",
+                          certificate_place));
         case Cause::silent:
             return failed(ErrorKind::timeout, "does not answer", Remedy::again);
         case Cause::too_large:
