@@ -203,10 +203,7 @@ void Downloads::wait_for_news() {
 void Downloads::hear(Download& download) {
     const std::optional<registry::Note> note = download.transfer->next();
     if (!note) return;
-    if (note->kind == registry::NoteKind::retry)
-        return events_.write({{"event", "retry"},
-                              {"message", note->message},
-                              {"in", std::chrono::duration<double>(note->retry_in).count()}});
+    if (note->kind == registry::NoteKind::retry) return events_.retry(note->message, note->retry_in);
     const bool done = note->kind == registry::NoteKind::done;
     const std::uint64_t came = grow(download, done ? download.file.bytes() : note->bytes);
     {

@@ -14,7 +14,8 @@ inline constexpr std::string_view kLayersAnnotation =
     "stack.layers";  ///< layer ids, bottom first, comma separated
 inline constexpr std::string_view kSizeAnnotation = "stack.size";    ///< bytes of the unpacked layers
 inline constexpr std::string_view kAddedAnnotation = "stack.added";  ///< RFC 3339
-/// Digest that the registry had for the name, of a manifest or of an index: as long as it has that one, nothing is new.
+/// Digest that the registry had for the name when it was last pulled or pushed, of a manifest or of an index: as long as
+/// it has that one, nothing is new.
 inline constexpr std::string_view kSourceAnnotation = "stack.source";
 inline constexpr std::string_view kPulledAnnotation = "stack.pulled";  ///< when it was last so, RFC 3339
 

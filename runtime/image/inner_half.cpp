@@ -78,11 +78,7 @@ class Conversation {
         } else if (kind == "layer") {
             hear_layer(event);
         } else if (kind == "retry") {
-            const json* seconds = json_fields::find(event, "in");
-            events_.write(
-                {{"event", "retry"},
-                 {"message", json_fields::string(event, "message")},
-                 {"in", seconds != nullptr && seconds->is_number() ? seconds->get<double>() : 0.0}});
+            events_.retry(json_fields::string(event, "message"), seconds_of(event));
         } else if (kind == "staged") {
             answered_ = true;
             half_.staged(event);
@@ -110,6 +106,13 @@ class Conversation {
                        {"state", state},
                        {"done", number(event, "done")},
                        {"total", number(event, "total")}});
+    }
+
+    static std::chrono::milliseconds seconds_of(const json& event) {
+        constexpr double kLongest = 24 * 3600;
+        const json* seconds = json_fields::find(event, "in");
+        const double wait = seconds != nullptr && seconds->is_number() ? seconds->get<double>() : 0.0;
+        return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(wait, 0.0, kLongest) * 1000)};
     }
 
     static std::uint64_t number(const json& event, std::string_view key) {

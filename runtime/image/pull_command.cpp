@@ -8,8 +8,9 @@
 #include "runtime/image/pull.hpp"
 #include "runtime/image/reference.hpp"
 #include "runtime/image/registry/fetcher.hpp"
-#include "runtime/image/registry_flags.hpp"
+#include "runtime/image/registry/settings.hpp"
 #include "runtime/image/store_writer.hpp"
+#include "runtime/image/worker_arguments.hpp"
 
 #include <errno.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ struct PullCommand {
     ImageReference reference;
     std::optional<Platform> platform;  ///< none: whatever runs here
     bool always = true;                ///< false: what the store has is enough
-    RegistryFlags registry;
+    registry::RegistrySettings registry;
 
     /// The name in the store. A tag beside a digest says nothing that would stay true.
     [[nodiscard]] std::string full_name() const {
@@ -42,29 +43,24 @@ struct PullCommand {
     }
 };
 
-std::string pull_usage() {
-    return fmt::format("usage: stack-image pull --root DIR [--platform P] [--policy always|missing] {} NAME",
-                       kRegistryFlagsUsage);
-}
+constexpr std::string_view kPullUsage =
+    "usage: stack-image pull --root DIR [--platform P] [--policy always|missing] [--config-dir DIR] "
+    "[--mirror REGISTRY=URL]... [--insecure REGISTRY]... [--timeout SECONDS] NAME";
 
 PullCommand parse_pull(const std::vector<std::string>& words) {
     PullCommand command;
     using Text = const std::string&;
-    const std::string usage = pull_usage();
-    const auto set_policy = [&](Text value) {
-        if (value != "always" && value != "missing")
-            throw_bad_usage(fmt::format("'{}' is not always or missing", value), usage);
-        command.always = value == "always";
-    };
-    const std::vector<std::string> operands = parse_worker_arguments(
-        words,
-        with_registry_flags({{"--root", [&](Text value) { command.data_root = value; }},
-                             {"--platform", [&](Text value) { command.platform = parse_platform(value); }},
-                             {"--policy", set_policy}},
-                            command.registry),
-        usage);
-    if (operands.size() != 1) throw_bad_usage("pull takes one name", usage);
-    if (command.data_root.empty()) throw_bad_usage("--root is missing", usage);
+    std::vector<WorkerFlag> flags = registry::registry_flags(command.registry);
+    flags.push_back({"--root", [&](Text value) { command.data_root = value; }});
+    flags.push_back({"--platform", [&](Text value) { command.platform = parse_platform(value); }});
+    flags.push_back({"--policy", [&](Text value) {
+                         if (value != "always" && value != "missing")
+                             throw_bad_usage(fmt::format("'{}' is not always or missing", value), kPullUsage);
+                         command.always = value == "always";
+                     }});
+    const std::vector<std::string> operands = parse_worker_arguments(words, flags, kPullUsage);
+    if (operands.size() != 1) throw_bad_usage("pull takes one name", kPullUsage);
+    if (command.data_root.empty()) throw_bad_usage("--root is missing", kPullUsage);
     command.reference = ImageReference::parse(operands.front());
     return command;
 }
@@ -80,21 +76,20 @@ void tell_result(const Image& image, bool changed, std::uint64_t downloaded, Eve
                   {"downloaded", downloaded}});
 }
 
-// What the store has under the name, if it can be used and is made for the platform.
+// Whether the image is made for what is wanted. One that was no choice among several is what there is.
+bool fits(const PullCommand& command, const Image& image, const Platform& platform) {
+    if (!command.platform && !command.always) return true;
+    return image.source == image.digest || same_platform(image.platform, platform);
+}
+
+// What the store has under the name, if it can be used.
 std::optional<Image> known_image(const PullCommand& command, const Platform& platform) {
     try {
         std::optional<Image> image = ImageStore{command.data_root}.find(command.full_name());
-        // An image that is no choice among several is what there is, whatever it was made for.
-        if (image && image->source != image->digest && !same_platform(image->platform, platform))
-            return std::nullopt;
-        return image;
+        return image && fits(command, *image, platform) ? std::move(image) : std::nullopt;
     } catch (const Error&) {  // a damaged image is about to be replaced
         return std::nullopt;
     }
-}
-
-bool is_enough(const PullCommand& command, const Image& image) {
-    return !command.always || (!command.reference.digest.empty() && !image.source.empty());
 }
 
 void pull_inside(const PullRequest& request, const UniqueFd& socket, int published, EventWriter& events) {
@@ -133,22 +128,25 @@ void pull_new(const PullCommand& command, const PullRequest& request, const Uniq
 
 void pull(const PullCommand& command, EventWriter& events) {
     const Platform platform = command.platform.value_or(host_platform());
-    std::optional<Image> known =
-        known_image(command, command.platform || command.always ? platform : Platform{});
-    if (known && is_enough(command, *known)) return tell_result(*known, false, 0, events);
-    with_fetcher(plan_fetcher(command.registry, command.reference.registry, command.reference.repository),
-                 [&](const UniqueFd& socket) {
-                     PullRequest request{command.wanted(), command.reference.digest, platform, {}};
-                     if (request.digest.empty()) {
-                         registry::Fetcher fetcher{socket.duplicate()};
-                         request.digest = fetcher.head_manifest(request.reference).finish().digest;
-                     }
-                     if (known && !request.digest.empty() && known->source == request.digest) {
-                         note_pulled(StorePaths{command.data_root}, command.full_name(), request.digest);
-                         return tell_result(*known, false, 0, events);
-                     }
-                     pull_new(command, request, socket, events);
-                 });
+    const std::optional<Image> known = known_image(command, platform);
+    // What a digest stands for never changes.
+    if (known && (!command.always || !command.reference.digest.empty()))
+        return tell_result(*known, false, 0, events);
+    const registry::FetcherPlan plan =
+        plan_fetcher(command.registry, command.reference.registry, command.reference.repository);
+    for (const std::string& sentence : plan.warnings) events.warning(sentence);
+    with_fetcher(plan, [&](const UniqueFd& socket) {
+        PullRequest request{command.wanted(), command.reference.digest, platform, {}};
+        if (request.digest.empty()) {
+            registry::Fetcher fetcher{socket.duplicate()};
+            request.digest = fetcher.head_manifest(request.reference).finish().digest;
+        }
+        if (known && !request.digest.empty() && known->source == request.digest) {
+            note_source(StorePaths{command.data_root}, command.full_name(), known->digest, request.digest);
+            return tell_result(*known, false, 0, events);
+        }
+        pull_new(command, request, socket, events);
+    });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "runtime/image/import_command.hpp"
 #include "runtime/image/load_command.hpp"
 #include "runtime/image/pull_command.hpp"
+#include "runtime/image/push_command.hpp"
 #include "runtime/image/registry/login_command.hpp"
 #include "runtime/image/save_command.hpp"
 #include "runtime/image/worker_events.hpp"
@@ -34,8 +35,8 @@ struct Verb {
 constexpr Verb kVerbs[] = {
     {"import", stack::image::import_verb}, {"load", stack::image::load_verb},
     {"save", stack::image::save_verb},     {"export", stack::image::export_verb},
-    {"pull", stack::image::pull_verb},     {"login", stack::image::login_verb},
-    {"logout", stack::image::logout_verb},
+    {"pull", stack::image::pull_verb},     {"push", stack::image::push_verb},
+    {"login", stack::image::login_verb},   {"logout", stack::image::logout_verb},
 };
 
 void run(const std::vector<std::string>& words, EventWriter& events) {

@@ -47,8 +47,17 @@ std::optional<std::uint64_t> file_size(const std::string& path) {
     return static_cast<std::uint64_t>(info.st_size);
 }
 
-// An image as an entry of index.json, added at the time `now`.
-Descriptor entry_of(const StagedImage& image, const std::string& now) {
+std::string now_text() {
+    return format_time(std::chrono::system_clock::now());
+}
+
+void set_source(Descriptor& entry, const std::string& source) {
+    entry.annotations[std::string{kSourceAnnotation}] = source;
+    entry.annotations[std::string{kPulledAnnotation}] = now_text();
+}
+
+// An image as an entry of index.json, added now.
+Descriptor entry_of(const StagedImage& image) {
     Descriptor entry = image.manifest;
     std::vector<std::string> ids;
     std::uint64_t size = 0;
@@ -58,7 +67,7 @@ Descriptor entry_of(const StagedImage& image, const std::string& now) {
     }
     entry.annotations[std::string{kLayersAnnotation}] = join(ids, ",");
     entry.annotations[std::string{kSizeAnnotation}] = fmt::format("{}", size);
-    entry.annotations[std::string{kAddedAnnotation}] = now;
+    entry.annotations[std::string{kAddedAnnotation}] = now_text();
     return entry;
 }
 
@@ -82,12 +91,12 @@ void clear_old_downloads(const StorePaths& paths) {
 
 }  // namespace
 
-void note_pulled(const StorePaths& paths, const std::string& full_name, const std::string& source) {
+void note_source(const StorePaths& paths, const std::string& full_name, const std::string& digest,
+                 const std::string& source) {
     const FileLock index_lock = FileLock::acquire(paths.index_lock);
     Index index = read_store_index(paths);
     for (Descriptor& entry : index.manifests)
-        if (name_of(entry) == full_name && annotation_of(entry, kSourceAnnotation) == source)
-            entry.annotations[std::string{kPulledAnnotation}] = format_time(std::chrono::system_clock::now());
+        if (name_of(entry) == full_name && entry.digest == digest) set_source(entry, source);
     write_store_index(paths, index);
 }
 
@@ -151,15 +160,10 @@ bool ImportSession::publish(StagedImage image) {
             return entry.digest == image.manifest.digest && name_of(entry) == image.full_name &&
                    layer_ids_of(entry).size() == image.layers.size();
         });
-    const std::string now = format_time(std::chrono::system_clock::now());
     const bool changed = known == index.manifests.end();
-    Descriptor entry = changed ? entry_of(image, now) : *known;
-    if (!image.source.empty()) {
-        entry.annotations[std::string{kSourceAnnotation}] = image.source;
-        entry.annotations[std::string{kPulledAnnotation}] = now;
-    } else if (!changed) {
-        return false;
-    }
+    Descriptor entry = changed ? entry_of(image) : *known;
+    if (!image.source.empty()) set_source(entry, image.source);
+    if (!changed && entry == *known) return false;
     give_name(index, std::move(entry), image.full_name);
     write_store_index(paths_, index);
     return changed;

@@ -42,8 +42,9 @@ inline constexpr const char* kStagedBlobs = "blobs";  ///< blobs/<hex>
 inline constexpr const char* kStagedLayers =
     "layers";  ///< layers/<layer id>/, <layer id>.opaque (paths, each with a NUL)
 
-/// The registry still has `source` for this name, as of now.
-void note_pulled(const StorePaths& paths, const std::string& full_name, const std::string& source);
+/// As of now, the registry has `source` for this name, which means the image `digest` here.
+void note_source(const StorePaths& paths, const std::string& full_name, const std::string& digest,
+                 const std::string& source);
 
 class ImportSession {
   public:

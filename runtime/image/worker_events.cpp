@@ -38,6 +38,10 @@ void EventWriter::error(const Error& error) {
     write(error_event(error));
 }
 
+void EventWriter::retry(const std::string& why, std::chrono::milliseconds in) {
+    write({{"event", "retry"}, {"message", why}, {"in", std::chrono::duration<double>(in).count()}});
+}
+
 StagingEvents events_of(EventWriter& writer) {
     return {[&writer](const std::string& phase, std::uint64_t done, std::uint64_t total) {
                 writer.progress(phase, done, total);

@@ -7,6 +7,7 @@
 //   {"event":"result","reference":"redis:7","digest":"sha256:…","id":"sha256:…","size":N,"layers":N,"changed":true}
 //   {"event":"result","images":N,"bytes":N}                        of save; of export without "images"
 //       and of a pull "downloaded":bytes
+//   {"event":"result","reference":"…","digest":"sha256:…","size":N,"uploaded":bytes}               of a push
 //   {"event":"error","kind":"invalid-input","message":"…","context":["…"],"hint":"…"}
 //
 // Between its two halves also {"event":"staged",…}: what the sandboxed half has prepared.
@@ -33,6 +34,7 @@ class EventWriter {
     void progress(const std::string& phase, std::uint64_t done, std::uint64_t total);
     void warning(const std::string& sentence);
     void error(const Error& error);
+    void retry(const std::string& why, std::chrono::milliseconds in);
     void write(const nlohmann::json& event);
 
   private:
