@@ -48,11 +48,12 @@ Downloads::~Downloads() {
     }
     wake();
     if (listener_.joinable()) listener_.join();
-    // A file whose blob came into the store by another way: nobody would use it any more.
+    // A file that nobody would go on with: nothing has come, or the blob came into the store by another way.
     for (const Download* download : order_) {
         try {
-            if (download->file.owned() && open_stored_blob(store_blobs_, download->blob).valid())
-                download->file.remove();
+            const bool useless =
+                download->file.bytes() == 0 || open_stored_blob(store_blobs_, download->blob).valid();
+            if (download->file.owned() && useless) download->file.remove();
         } catch (const Error&) {  // cleared away when it is a week old
         }
     }

@@ -8,3 +8,8 @@ stack_test(kernel_image_store kernel
   SOURCES image_load_test.cpp image_save_test.cpp image_tar.cpp
   LIBRARIES stack_image_worker stack_test_support stack_test_registry dep_json)
 add_dependencies(kernel_image_store stack-image)
+# Images from and to a real registry, over connections that break, by processes that are killed.
+stack_test(kernel_image_registry kernel
+  SOURCES image_pull_test.cpp image_push_test.cpp
+  LIBRARIES stack_image_worker stack_test_support stack_test_registry dep_json)
+add_dependencies(kernel_image_registry stack-image)

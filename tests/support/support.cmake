@@ -15,6 +15,7 @@ target_link_libraries(stack-host-snapshot PRIVATE stack_test_support)
 
 # A real registry, and small images to fill it with.
 add_library(stack_test_registry STATIC
-  support/registry_server.cpp support/script_server.cpp support/test_certificates.cpp support/test_image.cpp)
+  support/cutting_proxy.cpp support/registry_server.cpp support/script_server.cpp support/test_certificates.cpp
+  support/test_image.cpp)
 target_link_libraries(stack_test_registry PUBLIC stack_test_support PRIVATE stack_image_worker dep_json dep_z)
 target_compile_definitions(stack_test_registry PRIVATE STACK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
