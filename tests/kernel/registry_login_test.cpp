@@ -81,6 +81,7 @@ TEST_F(Protected, TlsTrustsWhomItIsToldToTrust) {
 
     variables_["SSL_CERT_FILE"] = certificates().authority();
     EXPECT_EQ(head(server.host(), "team/app").document.digest, digest);
+    EXPECT_GT(server.requests("HTTP/2.0"), 0u) << server.log();
     variables_.erase("SSL_CERT_FILE");
     copy(certificates().authority(), "config/certs.d/" + server.host() + "/ca.crt");
     EXPECT_EQ(head(server.host(), "team/app").document.digest, digest);

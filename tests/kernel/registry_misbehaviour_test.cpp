@@ -218,6 +218,23 @@ TEST_F(Misbehaviour, TheChallengeIsAnsweredOnce) {
                                             "/v2/useless-token/app/manifests/1"));
 }
 
+TEST_F(Misbehaviour, ProxiesAreUsedButForThisMachine) {
+    registry::EndpointRules rules{{}, {"registry.invalid:5000"}};
+    registry::FetcherPlan how = quick_plan("registry.invalid:5000", "team/app", rules);
+    how.proxies.http = how.proxies.https = "http://" + server_.host();
+    EXPECT_THAT(get_manifest(how).failure(), HasSubstr("image 'team/app:1' does not exist"))
+        << "the proxy says 404";
+    EXPECT_EQ(requests().back().path, "http://registry.invalid:5000/v2/team/app/manifests/1");
+    how.endpoints.back().origins = {"https://registry.invalid:5000"};
+    EXPECT_THAT(get_manifest(how).failure(), HasSubstr("can't be reached: CONNECT tunnel failed"));
+    how.proxies.no_proxy = "registry.invalid";
+    EXPECT_THAT(get_manifest(how).failure(), HasSubstr("can't be reached: Could not resolve host"));
+
+    registry::FetcherPlan local = plan("public");
+    local.proxies.http = "http://127.0.0.1:1";
+    EXPECT_EQ(get_blob(local).failure(), "");
+}
+
 TEST_F(Misbehaviour, TlsIsNotLeft) {
     std::filesystem::create_directory(directory_.file("tls"));
     const TestCertificates certificates{directory_.file("tls")};

@@ -127,6 +127,13 @@ TEST_F(PlainRegistry, IsAMirrorThatIsAskedFirstAndMayFail) {
     EXPECT_THAT(story.retries, testing::Contains(HasSubstr("mirror 127.0.0.1:1: ")));
 }
 
+TEST_F(PlainRegistry, NobodyCanStillResolveNames) {
+    const std::string digest = server_.push_files("team/app", "1", {"one"});
+    FetcherRun run{quick_plan(fmt::format("localhost:{}", server_.port()), "team/app")};
+    const TransferStory story = story_of(run->head_manifest("1"));
+    EXPECT_EQ(story.document.digest, digest) << story.failure();
+}
+
 TEST_F(PlainRegistry, FetcherIsNobody) {
     STACK_REQUIRE_ROOT();
     FetcherRun run = fetcher("team/app");

@@ -175,6 +175,7 @@ Cause cause_of(CURLcode code, std::string_view text) {
         case CURLE_WEIRD_SERVER_REPLY:
             return Cause::not_http;
         case CURLE_RECV_ERROR:
+            if (text.find("CONNECT tunnel failed") != std::string_view::npos) return Cause::unreachable;
             // TLS 1.3 tells only after the handshake that a client certificate is missing.
             return text.find("alert") != std::string_view::npos ? Cause::bad_certificate : Cause::cut;
         case CURLE_GOT_NOTHING:
@@ -198,6 +199,13 @@ struct HttpSession::Impl {
     std::chrono::seconds silence;
     std::function<bool()> keep_going;
     std::array<char, CURL_ERROR_SIZE> error{};
+
+    // Also after a failure: a handle whose host could not be resolved keeps its buffers and takes no options (7.88).
+    void renew() {
+        CURL* fresh = ::curl_easy_init();
+        if (fresh == nullptr) throw std::bad_alloc{};
+        ::curl_easy_cleanup(std::exchange(handle, fresh));
+    }
 
     template <typename Value>
     void set(CURLoption option, Value value) {
@@ -251,6 +259,7 @@ struct HttpSession::Impl {
         const std::string& proxy = url.starts_with("https:") ? proxies.https : proxies.http;
         set(CURLOPT_PROXY, is_loopback(host_of(url)) ? "" : proxy.c_str());
         set(CURLOPT_NOPROXY, proxies.no_proxy.c_str());
+        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // the proxy's answer is not the registry's
     }
 
     void set_limits(const HttpRequest& request) {
@@ -281,7 +290,8 @@ struct HttpSession::Impl {
         set(CURLOPT_ERRORBUFFER, error.data());
     }
 
-    [[noreturn]] void fail(CURLcode code, bool answer_begun) const {
+    [[noreturn]] void fail(CURLcode code, bool answer_begun) {
+        renew();
         std::string text = error.front() != '\0' ? error.data() : ::curl_easy_strerror(code);
         if (code == CURLE_OPERATION_TIMEDOUT) text = fmt::format("nothing came for {} s", silence.count());
         TransportFailure failure{cause_of(code, text), text};
@@ -294,8 +304,7 @@ HttpSession::HttpSession(ProxySettings proxies, std::chrono::seconds silence)
     : impl_{std::make_unique<Impl>()} {
     impl_->proxies = std::move(proxies);
     impl_->silence = silence;
-    impl_->handle = ::curl_easy_init();
-    if (impl_->handle == nullptr) throw std::bad_alloc{};
+    impl_->renew();
 }
 
 HttpSession::~HttpSession() {
