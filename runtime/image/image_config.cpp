@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxConfigBytes = 8u << 20;
+constexpr std::size_t kMaxSteps = 10'000;
 
 std::chrono::nanoseconds duration(const json& object, std::string_view key) {
     const std::int64_t value = json_fields::integer(object, key);
@@ -60,6 +61,23 @@ void parse_run_settings(const json& document, ImageConfig& result) {
     result.labels = json_fields::string_map(*config, "Labels");
     result.stop_signal = json_fields::string(*config, "StopSignal");
     result.healthcheck = parse_healthcheck(*config);
+}
+
+std::vector<ImageStep> parse_history(const json& document) {
+    std::vector<ImageStep> steps;
+    const json* list = json_fields::array(document, "history", kMaxSteps);
+    if (list == nullptr) return steps;
+    for (const json& item : *list) {
+        if (!item.is_object())
+            throw Error{ErrorKind::invalid_input, "field 'history' holds something that is no step"};
+        const json* empty = json_fields::find(item, "empty_layer");
+        if (empty != nullptr && !empty->is_boolean())
+            throw Error{ErrorKind::invalid_input, "field 'empty_layer' is neither true nor false"};
+        steps.push_back({json_fields::string(item, "created"), json_fields::string(item, "created_by"),
+                         json_fields::string(item, "comment"), json_fields::string(item, "author"),
+                         empty != nullptr && empty->get<bool>()});
+    }
+    return steps;
 }
 
 json empty_object_set(const std::vector<std::string>& names) {
@@ -108,6 +126,7 @@ ImageConfig parse_image_config(std::string_view text) {
                         fmt::format("the image has more than {} layers", kMaxLayers)};
         for (const std::string& diff_id : result.diff_ids) static_cast<void>(digest_hex(diff_id));
     }
+    result.history = parse_history(document);
     return result;
 }
 

@@ -21,6 +21,14 @@ struct ImageHealthcheck {
     bool operator==(const ImageHealthcheck&) const = default;
 };
 
+/// One step of how the image was made (image-spec config.md, "history").
+struct ImageStep {
+    std::string created;  ///< RFC 3339, may be empty
+    std::string created_by, comment, author;
+    bool empty_layer = false;  ///< it changed settings only and has no layer
+    bool operator==(const ImageStep&) const = default;
+};
+
 struct ImageConfig {
     std::vector<std::string> entrypoint, cmd;
     std::vector<std::string> env;            ///< K=V, K not empty
@@ -34,6 +42,7 @@ struct ImageConfig {
     std::string architecture, os, variant;
     std::string created;                ///< RFC 3339, may be empty
     std::vector<std::string> diff_ids;  ///< bottom layer first, each a checked sha256 digest
+    std::vector<ImageStep> history;  ///< oldest first; may be empty or speak of fewer layers than there are
     bool operator==(const ImageConfig&) const = default;
 };
 

@@ -144,7 +144,9 @@ GcPlan collect_garbage(const StorePaths& paths, const GcOptions& options, const 
     // Not waited for: an import may take an hour, and when it ends it collects what is then not needed.
     const std::optional<FileLock> gc_lock = FileLock::try_acquire(paths.gc_lock);
     const FileLock index_lock = FileLock::acquire(paths.index_lock);
-    GcPlan plan = make_plan(paths, options, in_use);
+    GcOptions allowed = options;
+    if (!gc_lock) allowed = {};  // an image that has just got its name may be what the import speaks of next
+    GcPlan plan = make_plan(paths, allowed, in_use);
     const Index index = read_store_index(paths);
     const Index kept = without_images(index, plan);
     if (kept != index) write_store_index(paths, kept);

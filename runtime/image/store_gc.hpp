@@ -30,7 +30,7 @@ struct GcPlan {
     std::vector<std::string> blobs;   ///< as BlobUse::name
     std::vector<std::string> downloads, leftovers;
     std::uint64_t bytes = 0;  ///< that come free
-    /// An import is running: names go now, the rest when it ends (and `bytes` then). Plans leave it false.
+    /// An import is running: only entries without a name go now, their blobs and layers when it ends. Plans leave it false.
     bool postponed = false;
     [[nodiscard]] bool empty() const {
         return images.empty() && layers.empty() && blobs.empty() && downloads.empty() && leftovers.empty();

@@ -5,7 +5,7 @@ stack_test(kernel_image kernel
 add_dependencies(kernel_image stack-image)
 # Images on their way out of the store, and the store while several are at work.
 stack_test(kernel_image_store kernel
-  SOURCES image_load_test.cpp image_save_test.cpp image_tar.cpp
+  SOURCES image_load_test.cpp image_save_test.cpp image_store_work_test.cpp image_tar.cpp
   LIBRARIES stack_image_worker stack_test_support stack_test_registry dep_json)
 add_dependencies(kernel_image_store stack-image)
 # Images from and to a real registry, over connections that break, by processes that are killed.

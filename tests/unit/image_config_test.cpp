@@ -14,14 +14,16 @@ using namespace std::chrono_literals;
 const std::string kDiffId = "sha256:" + std::string(64, 'b');
 
 TEST(ImageConfig, ReadsWhatDockerWrites) {
-    const ImageConfig config = parse_image_config(R"({
+    const ImageConfig config =
+        parse_image_config(R"({
         "architecture": "amd64", "os": "linux", "created": "2024-01-02T03:04:05.5Z",
         "config": {"Entrypoint": ["/entry"], "Cmd": null, "Env": ["PATH=/bin", "EMPTY="], "WorkingDir": "/data",
                    "User": "999:999", "ExposedPorts": {"80/tcp": {}, "443/tcp": {}}, "Volumes": {"/data": {}},
                    "Labels": {"a": "b"}, "StopSignal": "SIGQUIT", "ArgsEscaped": true,
                    "Healthcheck": {"Test": ["CMD", "true"], "Interval": 30000000000, "Retries": 3}},
         "rootfs": {"type": "layers", "diff_ids": [")" +
-                                                  kDiffId + R"("]}, "history": [{"empty_layer": true}]})");
+                           kDiffId + R"("]}, "history": [{"created_by": "COPY a b", "comment": "c"},
+                       {"created": "2024-01-02T03:04:05Z", "created_by": "CMD x", "empty_layer": true}]})");
     EXPECT_EQ(config.entrypoint, std::vector<std::string>{"/entry"});
     EXPECT_TRUE(config.cmd.empty());
     EXPECT_EQ(config.env, (std::vector<std::string>{"PATH=/bin", "EMPTY="}));
@@ -32,6 +34,16 @@ TEST(ImageConfig, ReadsWhatDockerWrites) {
     ASSERT_TRUE(config.healthcheck);
     EXPECT_EQ(config.healthcheck->interval, 30s);
     EXPECT_EQ(config.diff_ids, std::vector<std::string>{kDiffId});
+    EXPECT_EQ(config.history, (std::vector<ImageStep>{{"", "COPY a b", "c", "", false},
+                                                      {"2024-01-02T03:04:05Z", "CMD x", "", "", true}}));
+}
+
+TEST(ImageConfig, RefusesAHistoryWithoutEnd) {
+    std::string steps = "{}";
+    for (int i = 0; i < 10'000; ++i) steps += ",{}";
+    EXPECT_THROW(parse_image_config(R"({"history": [)" + steps + "]}"), Error);
+    EXPECT_THROW(parse_image_config(R"({"history": [7]})"), Error);
+    EXPECT_THROW(parse_image_config(R"({"history": [{"empty_layer": "yes"}]})"), Error);
 }
 
 TEST(ImageConfig, SurvivesWritingAndReading) {
@@ -49,6 +61,7 @@ TEST(ImageConfig, SurvivesWritingAndReading) {
     config.os = "linux";
     config.created = "2024-01-02T03:04:05Z";
     config.diff_ids = {kDiffId};
+    config.history = {{config.created, "test", "", "", false}};  // written for each layer
     EXPECT_EQ(parse_image_config(image_config_json(config, "test")), config);
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/image/image_store.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/image/image_history.hpp"
 #include "tests/unit/image_store_fixture.hpp"
 
 namespace stack {
@@ -43,6 +44,26 @@ TEST_F(ImageStoreTest, GivesLayersTopmostFirst) {
 TEST_F(ImageStoreTest, ShortLayerNamesLetALongStackFitOneMountOption) {
     add("app", {"base"});
     EXPECT_LE((store_.get("app").layer_ids.front().size() + 1) * 127, 4096u);
+}
+
+TEST_F(ImageStoreTest, TellsHowAnImageWasMade) {
+    add("app", {"base", "top"});
+    Image image = store_.get("app");
+    // As Docker writes it: a layer, settings without one, a layer; and one step more than there are layers.
+    image.config.history = {{"2024-01-01T00:00:00Z", "ADD base", "", "", false},
+                            {"2024-01-01T00:00:01Z", "CMD x", "", "", true},
+                            {"2024-01-01T00:00:02Z", "COPY top", "a comment", "", false},
+                            {"2024-01-01T00:00:03Z", "lost", "", "", false}};
+    const std::vector<HistoryLine> lines = image_history(paths_, image);
+    ASSERT_EQ(lines.size(), 4u);
+    EXPECT_EQ(lines[0].layer_id, "") << "no layer is left for it";
+    EXPECT_EQ(lines[1].layer_id, image.layer_ids[0]);
+    EXPECT_EQ(lines[1].step.comment, "a comment");
+    EXPECT_EQ(lines[1].size, 10u);
+    EXPECT_EQ(lines[2].layer_id, "");
+    EXPECT_EQ(lines[3].layer_id, image.layer_ids[1]);
+    image.config.history.clear();
+    EXPECT_EQ(image_history(paths_, image).size(), 2u) << "layers that nothing is said of";
 }
 
 TEST_F(ImageStoreTest, SaysWhenAnImageIsDamaged) {
