@@ -1,6 +1,7 @@
 #include "manager/engine/container_setup.hpp"
 
 #include "manager/engine/image_view.hpp"
+#include "manager/engine/volume_fill.hpp"
 #include "manager/engine/volume_store.hpp"
 #include "manager/plan/container_files.hpp"
 #include "manager/plan/image_defaults.hpp"
@@ -166,10 +167,6 @@ std::string make_anonymous_volume(const Paths& paths, const CreateRequest& reque
     return volume.name;
 }
 
-bool is_empty_directory(const std::string& path) {
-    return list_directory(path).empty();
-}
-
 }  // namespace
 
 std::vector<network::EndpointSpec> wanted_seats(const compose::Project& project,
@@ -275,14 +272,10 @@ void prepare_mounts(const Paths& paths, const CreateRequest& request, const Imag
 void fill_volumes(const ContainerRecord& record, const Image& image) {
     UniqueFd root;
     for (const MountRecord& mount : record.mounts) {
-        if (mount.volume_name.empty() || mount.nocopy || !is_empty_directory(mount.host_path)) continue;
+        if (!wants_filling(mount)) continue;
         if (!root.valid()) root = open_image_view(image.layer_paths);
         if (!root.valid()) return;
-        try {
-            copy_directory_out(root.get(), mount.target, mount.host_path);
-        } catch (Error& error) {
-            throw error.add_context(fmt::format("filling volume \"{}\" from the image", mount.volume_name));
-        }
+        fill_volume(root.get(), mount);
     }
 }
 

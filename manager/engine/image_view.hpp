@@ -19,9 +19,4 @@ UniqueFd open_image_view(const std::vector<std::string>& layers_topmost_first);
 bool command_exists(int image_root, const std::string& command, const std::vector<std::string>& env,
                     const std::string& working_dir);
 
-/// Copies the directory `path` of the image into `destination` (an existing, empty host directory of ours), with
-/// owners, modes, times and links; device nodes and sockets are left out. Returns false when the image has no such
-/// directory. Throws Error.
-bool copy_directory_out(int image_root, const std::string& path, const std::string& destination);
-
 }  // namespace stack::engine
