@@ -1,6 +1,7 @@
 #include "manager/cli/attached_up.hpp"
 
 #include "manager/cli/diagnostics.hpp"
+#include "manager/cli/service_choice.hpp"
 #include "manager/supervisor/supervise.hpp"
 #include "runtime/base/text.hpp"
 
@@ -20,24 +21,6 @@ namespace {
 
 // Kernels before 6.4 don't tell about spliced bytes, so the log files are looked at this often.
 constexpr int kLookAgainMs = 100;
-
-void check_service(const compose::Project& project, const char* flag, const std::string& name) {
-    if (project.services.contains(name)) return;
-    Error error{ErrorKind::invalid_input, fmt::format("{}: no such service: {}", flag, name)};
-    std::vector<std::string> names;
-    for (const auto& [known, service] : project.services) names.push_back(known);
-    if (const std::optional<std::string> near = nearest(name, names))
-        error.with_hint(fmt::format("did you mean \"{}\"?", *near));
-    throw error;
-}
-
-void add_dependencies(const compose::Project& project, const std::string& name, std::set<std::string>& into) {
-    if (!into.insert(name).second) return;
-    const auto service = project.services.find(name);
-    if (service == project.services.end()) return;
-    for (const auto& [dependency, how] : service->second.depends_on)
-        add_dependencies(project, dependency, into);
-}
 
 logs::LogReadOptions follow_since(std::int64_t time_ns) {
     logs::LogReadOptions options;
@@ -76,7 +59,7 @@ UpScope scope_of(const compose::Project& project, const UpCommand& command) {
         if (command.options.no_deps)
             scope.involved.insert(name);
         else
-            add_dependencies(project, name, scope.involved);
+            add_with_dependencies(project, name, scope.involved);
     }
     scope.shown = command.attach_dependencies ? scope.involved : named;
     std::erase_if(scope.shown, [&](const std::string& name) {

@@ -15,10 +15,10 @@ namespace {
 using Words = std::vector<std::string>;
 
 /// Commands and flags of Compose that are known and still missing here: their users deserve a clear word.
-constexpr std::array<std::string_view, 25> kMissingCommands{
-    "alpha",  "attach", "bridge",  "build",   "commit", "cp",    "create", "events", "export",
-    "images", "pause",  "port",    "publish", "pull",   "push",  "rm",     "run",    "scale",
-    "stats",  "top",    "unpause", "volumes", "wait",   "watch", "systemd"};
+constexpr std::array<std::string_view, 22> kMissingCommands{
+    "alpha",  "attach",  "bridge",  "build",   "commit", "cp",     "create", "events",
+    "export", "pause",   "port",    "publish", "rm",     "run",    "scale",  "stats",
+    "top",    "unpause", "volumes", "wait",    "watch",  "systemd"};
 
 struct MissingFlag {
     std::string_view path, flag;

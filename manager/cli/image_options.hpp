@@ -64,6 +64,27 @@ using ImageCommand =
     std::variant<ImagePullCommand, ImagePushCommand, ImageLoadCommand, ImageSaveCommand, ImageExportCommand,
                  ImageImportCommand, ImageLsCommand, ImageInspectCommand, ImageRmCommand, ImageTagCommand>;
 
+/// `stack pull`
+struct PullCommand {
+    std::vector<std::string> services;
+    std::string policy;  ///< always, missing; empty: what the services say, always where they say nothing
+    bool include_deps = false, ignore_failures = false, ignore_buildable = false, quiet = false;
+    bool operator==(const PullCommand&) const = default;
+};
+/// `stack push`
+struct PushCommand {
+    std::vector<std::string> services;
+    bool include_deps = false, ignore_failures = false, quiet = false;
+    bool operator==(const PushCommand&) const = default;
+};
+/// `stack images`
+struct ImagesCommand {
+    std::vector<std::string> services;
+    std::string format = "table";
+    bool quiet = false;
+    bool operator==(const ImagesCommand&) const = default;
+};
+
 struct LoginCommand {
     std::string registry;  ///< empty: docker.io
     std::string user;      ///< empty: asked for

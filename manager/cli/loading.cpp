@@ -85,6 +85,13 @@ compose::LoadResult load_project(const Context& context, const compose::LoadRequ
     return result;
 }
 
+compose::Project load_for_looking(const Context& context, const std::vector<std::string>& services) {
+    compose::LoadRequest load = load_request(context);
+    load.selected_services = {services.begin(), services.end()};
+    load.purpose = compose::LoadPurpose::inspect;
+    return std::move(*load_project(context, load).project);
+}
+
 NamedProject load_project_or_name(const Context& context) {
     compose::LoadRequest request = load_request(context);
     request.all_profiles = true;

@@ -36,6 +36,10 @@ enum class DiagnosticFormat {
 compose::LoadResult load_project(const Context& context, const compose::LoadRequest& request,
                                  DiagnosticFormat format = DiagnosticFormat::text);
 
+/// For commands that don't make containers: the file need only be readable. `services`: those named, whose profiles are
+/// switched on. Throws as load_project.
+compose::Project load_for_looking(const Context& context, const std::vector<std::string>& services);
+
 struct NamedProject {
     std::string name;
     std::optional<compose::Project> project;  ///< absent: only the name is known, records have to do

@@ -129,9 +129,9 @@ struct VersionCommand {
     bool operator==(const VersionCommand&) const = default;
 };
 
-using Command =
-    std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand, ConfigCommand,
-                 LsCommand, ImageCommand, LoginCommand, LogoutCommand, VersionCommand>;
+using Command = std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand,
+                             ConfigCommand, LsCommand, PullCommand, PushCommand, ImagesCommand, ImageCommand,
+                             LoginCommand, LogoutCommand, VersionCommand>;
 
 struct Invocation {
     GlobalOptions globals;

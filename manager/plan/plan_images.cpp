@@ -41,7 +41,7 @@ class ImagePlanner {
     ImagePlanner(const KnownImages& known, const ImageOptions& options) : known_{known}, options_{options} {}
 
     Wish decide(const Service& service) const {
-        const std::string& policy = options_.policy.empty() ? service.pull_policy : options_.policy;
+        const std::string& policy = policy_of(service);
         const auto image = known_.find(service.image);
         if (image == known_.end()) return decide_missing(policy);
         if (options_.offline || names_a_digest(service.image)) return {};
@@ -49,6 +49,11 @@ class ImagePlanner {
     }
 
   private:
+    [[nodiscard]] const std::string& policy_of(const Service& service) const {
+        if (!options_.policy.empty()) return options_.policy;
+        return service.pull_policy.empty() ? options_.unsaid : service.pull_policy;
+    }
+
     [[nodiscard]] Wish decide_missing(const std::string& policy) const {
         if (options_.offline) return {false, false, "nothing is to be fetched (--offline)"};
         if (policy == "never" || policy == "build")

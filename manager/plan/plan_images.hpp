@@ -30,6 +30,7 @@ using KnownImages = std::map<std::string, std::optional<std::chrono::system_cloc
 struct ImageOptions {
     std::string
         policy;  ///< --pull: always, missing or never instead of what the services say; empty: what they say
+    std::string unsaid = "missing";  ///< the policy of services that say nothing
     bool offline = false;
     std::chrono::system_clock::time_point now;
 };

@@ -2,17 +2,17 @@
 #include "runtime/image/image_store.hpp"
 
 #include "manager/cli/commands/image_commands.hpp"
+#include "manager/cli/image_text.hpp"
 #include "manager/cli/table.hpp"
-#include "manager/engine/project_store.hpp"
+#include "manager/engine/data_usage.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/base/units.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,46 +23,21 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kShortId = 12;
-
-// `sha256:0123456789ab…` as people see it.
-std::string shown_id(const std::string& id, bool whole) {
-    if (whole || id.empty()) return id;
-    const std::size_t colon = id.find(':');
-    return id.substr(colon == std::string::npos ? 0 : colon + 1, kShortId);
-}
-
-std::string shown_age(std::chrono::system_clock::time_point created) {
-    if (created == std::chrono::system_clock::time_point{}) return "N/A";
-    const auto age =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now() - created);
-    return format_age(std::max(age, std::chrono::seconds{0})) + " ago";
-}
-
 // --- ls ---
 
 json summary_json(const ImageSummary& image, bool whole_id) {
-    return {{"Repository", image.repository},          {"Tag", image.tag},
-            {"ID", shown_id(image.id, whole_id)},      {"Digest", image.digest},
-            {"CreatedAt", format_time(image.created)}, {"CreatedSince", shown_age(image.created)},
-            {"Size", format_size(image.size)},         {"SizeBytes", image.size}};
+    return {{"Repository", image.repository},           {"Tag", image.tag},
+            {"ID", shown_image_id(image.id, whole_id)}, {"Digest", image.digest},
+            {"CreatedAt", format_time(image.created)},  {"CreatedSince", shown_age(image.created)},
+            {"Size", format_size(image.size)},          {"SizeBytes", image.size}};
 }
 
 std::string images_table(const std::vector<ImageSummary>& images, bool whole_id) {
     std::vector<std::vector<std::string>> rows;
     for (const ImageSummary& image : images)
-        rows.push_back({image.repository, image.tag, shown_id(image.id, whole_id), shown_age(image.created),
-                        format_size(image.size)});
+        rows.push_back({image.repository, image.tag, shown_image_id(image.id, whole_id),
+                        shown_age(image.created), format_size(image.size)});
     return format_table({"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"}, rows);
-}
-
-std::string unique_ids(const std::vector<ImageSummary>& images, bool whole_id) {
-    std::vector<std::string> ids;
-    for (const ImageSummary& image : images) {
-        std::string id = shown_id(image.id, whole_id);
-        if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(std::move(id));
-    }
-    return join(ids, "\n") + (ids.empty() ? "" : "\n");
 }
 
 // --- inspect ---
@@ -99,15 +74,6 @@ json image_json(const Image& image) {
 
 // --- rm ---
 
-/// Digests of the images that containers on this host were made from, with a container's name each.
-ImagesInUse images_in_use(const engine::Paths& paths) {
-    ImagesInUse used;
-    for (const std::string& project : engine::list_projects(paths))
-        for (const engine::StoredContainer& container : engine::load_project_state(paths, project).containers)
-            used.emplace(container.record.image_digest, container.record.name);
-    return used;
-}
-
 std::string removal_text(const ImageRemoval& removal) {
     std::string text;
     for (const std::string& name : removal.untagged) text += "Untagged: " + name + "\n";
@@ -121,12 +87,15 @@ std::string removal_text(const ImageRemoval& removal) {
 int run_image_verb(const Context& context, const ImageLsCommand& command) {
     const std::vector<ImageSummary> images = ImageStore{context.paths.data_root}.list();
     std::string text;
-    if (command.quiet)
-        text = unique_ids(images, command.no_trunc);
-    else if (command.format == "table")
+    if (command.quiet) {
+        std::vector<std::string> ids;
+        for (const ImageSummary& image : images) ids.push_back(shown_image_id(image.id, command.no_trunc));
+        text = id_lines(ids);
+    } else if (command.format == "table") {
         text = images_table(images, command.no_trunc);
-    else
+    } else {
         for (const ImageSummary& image : images) text += summary_json(image, command.no_trunc).dump() + "\n";
+    }
     write_all(context.out.fd, text, "stdout");
     return 0;
 }
@@ -146,7 +115,7 @@ int run_image_verb(const Context& context, const ImageRmCommand& command) {
     for (const std::string& name : command.names) {
         try {
             const ImageRemoval removal = store.remove(
-                name, [&] { return images_in_use(context.paths); }, command.force);
+                name, [&] { return engine::images_in_use(context.paths); }, command.force);
             write_all(context.out.fd, removal_text(removal), "stdout");
         } catch (Error& error) {
             if (command.force && error.kind() == ErrorKind::not_found) continue;

@@ -17,7 +17,7 @@ int run_up(const Context& context, const UpCommand& command) {
     const plan::ImagePlan images =
         plan_fetching(context, project, scope_of(project, command).involved, command.pull);
     if (context.globals.dry_run) return dry_run_up(context, project, images, command.options);
-    fetch_images(context, project, images, command.quiet_pull);
+    fetch_images(context, project, images, {.quiet = command.quiet_pull});
 
     control::UpRequest request;
     request.project = project;

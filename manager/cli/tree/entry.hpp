@@ -24,12 +24,14 @@ struct Entry {
 };
 
 /// Headings of the overview.
-inline constexpr std::string_view kRun = "Run a project", kLook = "Look at it", kImages = "Images",
-                                  kProgram = "This program";
+inline constexpr std::string_view kRun = "Run a project", kLook = "Look at it", kProjectImages = "Its images",
+                                  kImages = "Images and registries", kProgram = "This program";
 
 // Families, in the order of the overview.
 std::span<const Entry> run_commands();
 std::span<const Entry> look_commands();
+std::span<const Entry> pull_commands();
+std::span<const Entry> pull_commands();
 std::span<const Entry> image_commands();
 std::span<const Entry> program_commands();
 
