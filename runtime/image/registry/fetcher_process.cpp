@@ -78,15 +78,18 @@ class Filter {
 void install_filter() {
     Filter filter;
     for (const char* name : kRefusedCalls) filter.refuse(name, EPERM);
-    for (const scmp_datum_t bit : {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC}) {
+    for (const int flag : {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC}) {
+        const auto bit = static_cast<scmp_datum_t>(flag);
         filter.refuse("openat", EACCES, SCMP_A2(SCMP_CMP_MASKED_EQ, bit, bit));
         filter.refuse("open", EACCES, SCMP_A1(SCMP_CMP_MASKED_EQ, bit, bit));
     }
     // clone3's flags are behind a pointer; libc falls back to clone, whose flags can be checked.
     filter.refuse("clone3", ENOSYS);
-    for (const scmp_datum_t flag : {CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC,
-                                    CLONE_NEWUTS, CLONE_NEWCGROUP})
-        filter.refuse("clone", EPERM, SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag));
+    for (const int flag : {CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS,
+                           CLONE_NEWCGROUP}) {
+        const auto bit = static_cast<scmp_datum_t>(flag);
+        filter.refuse("clone", EPERM, SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit));
+    }
     // Nor a process: only threads.
     filter.refuse("clone", EPERM, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
     filter.refuse("fork", EPERM);

@@ -94,15 +94,16 @@ std::optional<std::uint64_t> parse_upload_range(std::string_view value) {
 
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now) {
-    constexpr std::uint64_t kDay = 24 * 3600;
+    constexpr std::int64_t kDay = 24 * 3600;
     if (const auto seconds = parse_count(value))
-        return std::chrono::seconds{static_cast<std::int64_t>(std::min(*seconds, kDay))};
+        return std::chrono::seconds{static_cast<std::int64_t>(std::min<std::uint64_t>(*seconds, kDay))};
     tm broken_down{};
     const std::string text{value};
     const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &broken_down);
     if (end == nullptr || *end != '\0') return std::nullopt;
-    const auto when = std::chrono::system_clock::from_time_t(::timegm(&broken_down));
-    return std::max(std::chrono::duration_cast<std::chrono::seconds>(when - now), std::chrono::seconds{0});
+    // In seconds: the clock's own ticks hold no year beyond 2262.
+    const std::int64_t when = ::timegm(&broken_down), today = std::chrono::system_clock::to_time_t(now);
+    return std::chrono::seconds{std::clamp<std::int64_t>(when - today, 0, kDay)};
 }
 
 }  // namespace stack::registry

@@ -43,7 +43,7 @@ std::optional<ContentRange> parse_content_range(std::string_view value);
 /// How many bytes of an upload the registry has: `Range: 0-1023` is 1024. `0-0` is none, as docker-registry means it.
 std::optional<std::uint64_t> parse_upload_range(std::string_view value);
 
-/// Seconds or an HTTP date. nullopt for anything else; never negative.
+/// Seconds or an HTTP date; 0 to a day. nullopt for anything else.
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
                                                       std::chrono::system_clock::time_point now);
 
