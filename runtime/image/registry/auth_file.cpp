@@ -76,7 +76,8 @@ std::optional<Credentials> AuthFile::unpack(const std::string& key, const Entry&
 }
 
 std::optional<Credentials> AuthFile::find(const std::string& registry, const std::string& repository) const {
-    std::string name = repository.empty() ? registry : registry + '/' + repository;
+    std::string name = normal_auth_key(registry);
+    if (!repository.empty()) name += '/' + repository;
     for (;;) {
         if (const auto entry = entries_.find(name); entry != entries_.end())
             if (auto credentials = unpack(name, entry->second)) return credentials;

@@ -156,18 +156,16 @@ Token Authorizer::fetch_token(const Challenge& challenge, const std::string& reg
         session.perform(token_request(realm, challenge.parameter("service"), all_scopes(scopes, challenge),
                                       endpoint_.credentials),
                         tls);
-    if (answer.status == 200) {
-        try {
-            return parse_token(answer.body);
-        } catch (Error& error) {
-            throw AttemptFailure{error.add_context(fmt::format("log in to registry {}", endpoint_.name)),
-                                 Remedy::none};
-        }
-    }
     const bool refused = answer.status == 400 || answer.status == 401 || answer.status == 403;
     if (refused && !endpoint_.credentials.empty()) throw wrong_credentials(endpoint_);
     if (refused) throw login_wanted(endpoint_);
-    throw failure_of_answer(answer.status, answer.body, {endpoint_.name, "a token"});
+    check_success(answer, {200}, {endpoint_.name, "a token"});
+    try {
+        return parse_token(answer.body);
+    } catch (Error& error) {
+        throw AttemptFailure{error.add_context(fmt::format("log in to registry {}", endpoint_.name)),
+                             Remedy::none};
+    }
 }
 
 }  // namespace stack::registry
