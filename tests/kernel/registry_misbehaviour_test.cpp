@@ -3,6 +3,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/script_server.hpp"
 #include "tests/support/temp_root.hpp"
 #include "tests/support/test_certificates.hpp"
@@ -135,6 +136,22 @@ TEST_F(Misbehaviour, SilenceEnds) {
     silent.limits.silence = 1s;
     silent.limits.tries = 1;
     EXPECT_THAT(get_manifest(silent).failure(), HasSubstr("does not answer: nothing came for 1 s"));
+}
+
+TEST_F(Misbehaviour, ThreeBlobsMoveAtOnceAndACancelledOneMakesRoom) {
+    registry::FetcherPlan how = plan("silent");
+    how.endpoints.back().origins.resize(1);
+    FetcherRun run{how};
+    file_.emplace();
+    std::vector<registry::Transfer> transfers;
+    for (int i = 0; i < 5; ++i)
+        transfers.push_back(run->get_blob({digest_, blob_.size(), 0, {}}, file_->fd()));
+    EXPECT_TRUE(eventually([&] { return requests().size() == 3; }));
+    // A worker of its own for manifests: it answers while three blobs hang.
+    EXPECT_THAT(story_of(run->ping()).failure(), HasSubstr("is not a registry"));
+    transfers.erase(transfers.begin());
+    EXPECT_TRUE(eventually([&] { return requests().size() == 5; }))
+        << "three blobs, the ping, the fourth blob";
 }
 
 TEST_F(Misbehaviour, ABusyRegistryIsAskedAgain) {

@@ -3,10 +3,8 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/image/registry/endpoint.hpp"
+#include "runtime/image/registry/http_exchange.hpp"
 #include "runtime/image/registry/url.hpp"
-
-#include <errno.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,7 +19,6 @@ namespace {
 
 using Cause = TransportFailure::Cause;
 
-constexpr std::size_t kMaxHeaderBytes = 256u << 10;
 // Slower than this for as long as the silence may last, a connection counts as silent: whoever sends a byte now and
 // then to keep it open gains nothing.
 constexpr long kSlowestBytesPerSecond = 64;
@@ -44,87 +41,13 @@ CurlList header_list(const std::vector<std::string>& headers) {
     return list;
 }
 
-// One request under way: what the callbacks of libcurl work on. Nothing may be thrown through libcurl, so the first
-// exception is kept and the request ended.
-struct Exchange {
-    const HttpRequest& request;
-    const std::function<bool()>& keep_going;
-    HttpAnswer answer{};
-    BodySink sink{};
-    std::size_t header_bytes = 0;
-    std::uint64_t sent = 0;
-    bool body_begun = false, dropped = false;
-    std::exception_ptr thrown{};
-
-    template <typename Action>
-    bool guarded(Action action) noexcept {
-        try {
-            action();
-            return true;
-        } catch (...) {
-            if (!thrown) thrown = std::current_exception();
-            return false;
-        }
-    }
-
-    [[nodiscard]] bool success() const { return answer.status >= 200 && answer.status < 300; }
-
-    void take_header(std::string_view line) {
-        header_bytes += line.size();
-        if (header_bytes > kMaxHeaderBytes)
-            throw TransportFailure{Cause::too_large, "the headers of the answer are larger than 256 KiB"};
-        if (line.starts_with("HTTP/")) {  // also after a 100 Continue
-            answer.headers.clear();
-            const std::size_t space = std::min(line.find(' '), line.size());
-            answer.status = std::atoi(std::string{line.substr(space)}.c_str());
-        }
-        answer.headers.add_line(line);
-    }
-
-    // False: enough seen.
-    bool take_body(std::span<const std::byte> bytes) {
-        if (!std::exchange(body_begun, true) && success() && request.take_body)
-            sink = request.take_body(answer);
-        if (sink) {
-            sink(bytes);
-            return true;
-        }
-        const std::size_t room = request.max_body - answer.body.size();
-        answer.body.append(reinterpret_cast<const char*>(bytes.data()), std::min(room, bytes.size()));
-        if (bytes.size() <= room) return true;
-        if (success())
-            throw TransportFailure{Cause::too_large,
-                                   fmt::format("the answer is larger than {} bytes", request.max_body)};
-        dropped = true;
-        return false;
-    }
-
-    std::size_t give(std::span<char> into) {
-        const std::uint64_t size = request.file >= 0 ? request.file_size : request.body.size();
-        const std::size_t wanted = std::min<std::uint64_t>(into.size(), size - sent);
-        if (request.file < 0) {
-            std::copy_n(request.body.data() + sent, wanted, into.data());
-            sent += wanted;
-            return wanted;
-        }
-        const ssize_t got =
-            ::pread(request.file, into.data(), wanted, static_cast<off_t>(request.file_offset + sent));
-        if (got < 0) throw_errno("read what is uploaded");
-        if (got == 0 && wanted > 0)
-            throw Error{ErrorKind::failed, "the file that is uploaded became shorter"};
-        sent += static_cast<std::uint64_t>(got);
-        if (request.sent) request.sent(sent);
-        return static_cast<std::size_t>(got);
-    }
-};
-
 std::size_t on_header(char* data, std::size_t, std::size_t size, void* context) {
-    auto& exchange = *static_cast<Exchange*>(context);
+    auto& exchange = *static_cast<HttpExchange*>(context);
     return exchange.guarded([&] { exchange.take_header({data, size}); }) ? size : 0;
 }
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
-    auto& exchange = *static_cast<Exchange*>(context);
+    auto& exchange = *static_cast<HttpExchange*>(context);
     bool go_on = true;
     const bool ok = exchange.guarded([&] {
         go_on = exchange.take_body(std::as_bytes(std::span{data, size}));
@@ -133,27 +56,22 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
 }
 
 std::size_t on_read(char* data, std::size_t, std::size_t size, void* context) {
-    auto& exchange = *static_cast<Exchange*>(context);
+    auto& exchange = *static_cast<HttpExchange*>(context);
     std::size_t given = 0;
     return exchange.guarded([&] { given = exchange.give({data, size}); }) ? given : CURL_READFUNC_ABORT;
 }
 
 // libcurl starts a body anew when a kept connection turns out to be closed.
 int on_seek(void* context, curl_off_t offset, int origin) {
-    auto& exchange = *static_cast<Exchange*>(context);
+    auto& exchange = *static_cast<HttpExchange*>(context);
     if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
-    exchange.sent = static_cast<std::uint64_t>(offset);
+    exchange.rewind(static_cast<std::uint64_t>(offset));
     return CURL_SEEKFUNC_OK;
 }
 
 int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    auto& exchange = *static_cast<Exchange*>(context);
-    return exchange.guarded([&] {
-        if (exchange.keep_going && !exchange.keep_going())
-            throw TransportFailure{Cause::cancelled, "cancelled"};
-    })
-               ? 0
-               : 1;
+    auto& exchange = *static_cast<HttpExchange*>(context);
+    return exchange.guarded([&] { exchange.check_cancelled(); }) ? 0 : 1;
 }
 
 Cause cause_of(CURLcode code, std::string_view text) {
@@ -275,7 +193,7 @@ struct HttpSession::Impl {
         set(CURLOPT_NOSIGNAL, 1L);
     }
 
-    void set_callbacks(Exchange& exchange) {
+    void set_callbacks(HttpExchange& exchange) {
         set(CURLOPT_HEADERFUNCTION, on_header);
         set(CURLOPT_HEADERDATA, &exchange);
         set(CURLOPT_WRITEFUNCTION, on_body);
@@ -316,7 +234,7 @@ void HttpSession::set_keep_going(std::function<bool()> keep_going) {
 }
 
 HttpAnswer HttpSession::perform(const HttpRequest& request, const TlsMaterial& tls) {
-    Exchange exchange{request, impl_->keep_going};
+    HttpExchange exchange{request, impl_->keep_going};
     const CurlList headers = header_list(request.headers);
     ::curl_easy_reset(impl_->handle);  // keeps connections
     impl_->error.front() = '\0';
@@ -330,9 +248,9 @@ HttpAnswer HttpSession::perform(const HttpRequest& request, const TlsMaterial& t
     impl_->set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     impl_->set(CURLOPT_USERAGENT, fmt::format("stack/{}", kVersion).c_str());
     const CURLcode code = ::curl_easy_perform(impl_->handle);
-    if (exchange.thrown) std::rethrow_exception(exchange.thrown);
-    if (code != CURLE_OK && !exchange.dropped) impl_->fail(code, exchange.answer.status != 0);
-    return std::move(exchange.answer);
+    exchange.rethrow();
+    if (code != CURLE_OK && !exchange.dropped()) impl_->fail(code, exchange.answer().status != 0);
+    return std::move(exchange.answer());
 }
 
 }  // namespace stack::registry
