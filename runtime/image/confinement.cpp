@@ -59,8 +59,8 @@ void keep_only_capabilities(std::span<const int> kept_ones) {
     const std::uint64_t kept = bits_of(kept_ones);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> data{};
-    for (std::size_t word = 0; word < data.size(); ++word)
-        data[word].effective = data[word].permitted = static_cast<std::uint32_t>(kept >> (32 * word));
+    data[0].effective = data[0].permitted = static_cast<std::uint32_t>(kept);
+    data[1].effective = data[1].permitted = static_cast<std::uint32_t>(kept >> 32);
     if (::syscall(SYS_capset, &header, data.data()) != 0) throw_errno("drop capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw_errno("set no_new_privs");
 }
