@@ -2,11 +2,19 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/manifest.hpp"
+#include "runtime/image/registry/fetcher_process.hpp"
 #include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
 #include "tests/support/private_namespaces.hpp"
 #include "tests/support/registry_server.hpp"
 #include "tests/support/temp_root.hpp"
+
+#include <sys/socket.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -115,6 +123,33 @@ TEST_F(PlainRegistry, KeepsGoingWhenARequestIsCancelled) {
     FetcherRun run = fetcher("team/app");
     for (int i = 0; i < 20; ++i) static_cast<void>(run->head_manifest("1"));
     EXPECT_NE(run->head_manifest("1").finish().digest, "");
+}
+
+TEST_F(PlainRegistry, WhoMayBeTakenOverCantAskForMoreThanTheProtocolHas) {
+    SocketPair pair = make_socket_pair(SOCK_SEQPACKET);
+    const ProcessHandle fetcher =
+        registry::start_fetcher(quick_plan(server_.host(), "team/app"), pair.b.get());
+    pair.b.reset();
+    const auto failure_of = [&](std::string_view datagram, bool with_file) {
+        Pipe notes = make_pipe();
+        const ScratchFile file;
+        std::vector<int> fds{notes.write.get()};
+        if (with_file) fds.insert(fds.begin(), file.fd());
+        send_with_fds(pair.a.get(), std::as_bytes(std::span{datagram}), fds);
+        notes.write.reset();
+        return story_of(registry::Transfer{std::move(notes.read)}).failure();
+    };
+    EXPECT_THAT(failure_of("not JSON", false), HasSubstr("a fetch request is not valid JSON"));
+    EXPECT_THAT(failure_of(R"({"op":"exec"})", true), HasSubstr("'exec' is no fetch operation"));
+    EXPECT_THAT(failure_of(R"({"op":"get_manifest","reference":"../../_catalog"})", true),
+                HasSubstr("neither a tag nor a digest"));
+    EXPECT_THAT(failure_of(R"({"op":"get_manifest","reference":"1"})", false),
+                HasSubstr("the wrong descriptors"));
+    send_with_fds(pair.a.get(), std::as_bytes(std::span{std::string_view{"nobody to answer"}}), {});
+    EXPECT_EQ(failure_of(R"({"op":"ping"})", false), "") << "and it goes on";
+    EXPECT_EQ(server_.requests(""), 1u) << server_.log();
+    pair.a.reset();
+    EXPECT_EQ(exit_code_of_status(wait_for_exit(fetcher)), 0);
 }
 
 TEST_F(PlainRegistry, IsAMirrorThatIsAskedFirstAndMayFail) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -56,23 +57,32 @@ std::uint64_t size_field(const json& object, std::string_view key) {
 
 // Tags, digests and repositories become parts of a URL: the grammar of references leaves nothing that could
 // change its meaning.
+std::optional<ImageReference> reference_in(const std::string& text) {
+    try {
+        return ImageReference::parse(text);
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
 void check_reference(const std::string& reference) {
     if (is_sha256_digest(reference)) return;
-    if (ImageReference::parse("name:" + reference).tag != reference)
-        throw Error{ErrorKind::invalid_input, "a request names neither a tag nor a digest"};
+    const auto parsed = reference_in("name:" + reference);
+    if (!parsed || parsed->tag != reference)
+        throw Error{ErrorKind::invalid_input, "a fetch request names neither a tag nor a digest"};
 }
 
 void check_repository(const std::string& repository) {
-    const ImageReference parsed = ImageReference::parse("registry.invalid/" + repository);
-    if (parsed.repository != repository)
-        throw Error{ErrorKind::invalid_input, "a request does not name a repository"};
+    const auto parsed = reference_in("registry.invalid/" + repository);
+    if (!parsed || parsed->repository != repository)
+        throw Error{ErrorKind::invalid_input, "a fetch request does not name a repository"};
 }
 
 void check_media_type(const std::string& type) {
     constexpr std::string_view kAllowed =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&-^_.+/";
     if (type.empty() || type.size() > kMaxMediaType || type.find_first_not_of(kAllowed) != std::string::npos)
-        throw Error{ErrorKind::invalid_input, "a request has no legal media type"};
+        throw Error{ErrorKind::invalid_input, "a fetch request has no legal media type"};
 }
 
 void check(const FetchRequest& request) {
@@ -87,7 +97,7 @@ void check(const FetchRequest& request) {
         case FetchOperation::get_blob:
             static_cast<void>(digest_hex(request.digest));
             if (request.offset > request.size)
-                throw Error{ErrorKind::invalid_input, "a request begins behind the end of its blob"};
+                throw Error{ErrorKind::invalid_input, "a fetch request begins behind the end of its blob"};
             if (request.urls.size() > kMaxUrls)
                 throw Error{ErrorKind::invalid_input,
                             fmt::format("a blob has more than {} addresses", kMaxUrls)};
