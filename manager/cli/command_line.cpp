@@ -15,10 +15,9 @@ namespace {
 using Words = std::vector<std::string>;
 
 /// Commands and flags of Compose that are known and still missing here: their users deserve a clear word.
-constexpr std::array<std::string_view, 22> kMissingCommands{
-    "alpha",  "attach",  "bridge",  "build",   "commit", "cp",     "create", "events",
-    "export", "pause",   "port",    "publish", "rm",     "run",    "scale",  "stats",
-    "top",    "unpause", "volumes", "wait",    "watch",  "systemd"};
+constexpr std::array<std::string_view, 21> kMissingCommands{
+    "alpha",   "attach", "bridge", "build", "commit", "cp",  "create",  "events", "export", "pause",  "port",
+    "publish", "rm",     "run",    "scale", "stats",  "top", "unpause", "wait",   "watch",  "systemd"};
 
 struct MissingFlag {
     std::string_view path, flag;
@@ -46,7 +45,7 @@ constexpr MissingFlag kMissingFlags[] = {
 };
 
 bool is_group(std::string_view word) {
-    return word == "image";
+    return word == "image" || word == "volume";
 }
 
 bool is_command(std::string_view path) {

@@ -23,8 +23,8 @@ using namespace tree;
 const std::vector<const Entry*>& all_entries() {
     static const std::vector<const Entry*> entries = [] {
         std::vector<const Entry*> all;
-        for (const auto& family :
-             {run_commands(), look_commands(), pull_commands(), image_commands(), program_commands()})
+        for (const auto& family : {run_commands(), look_commands(), pull_commands(), image_commands(),
+                                   store_commands(), program_commands()})
             for (const Entry& entry : family) all.push_back(&entry);
         return all;
     }();

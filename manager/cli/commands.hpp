@@ -33,6 +33,10 @@ int run_images(const Context& context, const ImagesCommand& command);
 int run_image(const Context& context, const ImageCommand& command);
 int run_login(const Context& context, const LoginCommand& command);
 int run_logout(const Context& context, const LogoutCommand& command);
+int run_df(const Context& context, const DfCommand& command);
+int run_gc(const Context& context, const GcCommand& command);
+int run_volume(const Context& context, const VolumeCommand& command);
+int run_volumes(const Context& context, const VolumesCommand& command);
 int run_version(const Context& context, const VersionCommand& command);
 
 }  // namespace stack::cli

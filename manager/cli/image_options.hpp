@@ -60,9 +60,20 @@ struct ImageTagCommand {
     std::string name, new_reference;
     bool operator==(const ImageTagCommand&) const = default;
 };
-using ImageCommand =
-    std::variant<ImagePullCommand, ImagePushCommand, ImageLoadCommand, ImageSaveCommand, ImageExportCommand,
-                 ImageImportCommand, ImageLsCommand, ImageInspectCommand, ImageRmCommand, ImageTagCommand>;
+struct ImagePruneCommand {
+    bool all = false, force = false;
+    std::vector<std::string> filters;  ///< until=TIME
+    bool operator==(const ImagePruneCommand&) const = default;
+};
+struct ImageHistoryCommand {
+    std::string name;
+    std::string format = "table";
+    bool quiet = false, no_trunc = false;
+    bool operator==(const ImageHistoryCommand&) const = default;
+};
+using ImageCommand = std::variant<ImagePullCommand, ImagePushCommand, ImageLoadCommand, ImageSaveCommand,
+                                  ImageExportCommand, ImageImportCommand, ImageLsCommand, ImageInspectCommand,
+                                  ImageRmCommand, ImageTagCommand, ImagePruneCommand, ImageHistoryCommand>;
 
 /// `stack pull`
 struct PullCommand {

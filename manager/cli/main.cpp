@@ -45,6 +45,10 @@ int run(const Context& context, const Command& command) {
                                  [&](const ImageCommand& c) { return run_image(context, c); },
                                  [&](const LoginCommand& c) { return run_login(context, c); },
                                  [&](const LogoutCommand& c) { return run_logout(context, c); },
+                                 [&](const DfCommand& c) { return run_df(context, c); },
+                                 [&](const GcCommand& c) { return run_gc(context, c); },
+                                 [&](const VolumeCommand& c) { return run_volume(context, c); },
+                                 [&](const VolumesCommand& c) { return run_volumes(context, c); },
                                  [&](const VersionCommand& c) { return run_version(context, c); }},
                       command);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "manager/cli/image_options.hpp"
+#include "manager/cli/store_options.hpp"
 #include "manager/plan/planner.hpp"
 
 #include <chrono>
@@ -129,9 +130,10 @@ struct VersionCommand {
     bool operator==(const VersionCommand&) const = default;
 };
 
-using Command = std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand,
-                             ConfigCommand, LsCommand, PullCommand, PushCommand, ImagesCommand, ImageCommand,
-                             LoginCommand, LogoutCommand, VersionCommand>;
+using Command =
+    std::variant<UpCommand, DownCommand, SelectCommand, PsCommand, LogsCommand, ExecCommand, ConfigCommand,
+                 LsCommand, PullCommand, PushCommand, ImagesCommand, ImageCommand, LoginCommand,
+                 LogoutCommand, DfCommand, GcCommand, VolumeCommand, VolumesCommand, VersionCommand>;
 
 struct Invocation {
     GlobalOptions globals;

@@ -208,6 +208,33 @@ TEST(CommandLine, ReadsImageCommandsAsDockerDoes) {
     EXPECT_THAT(usage_error({"image", "save", "a", "--format", "zip"}).message, HasSubstr("docker, oci"));
 }
 
+TEST(CommandLine, ReadsWhatProjectsPullAndPush) {
+    EXPECT_EQ(command<PullCommand>({"pull", "--policy", "missing", "--include-deps", "-q", "web"}),
+              (PullCommand{{"web"}, "missing", true, false, false, true}));
+    EXPECT_THAT(usage_error({"pull", "--policy", "never"}).message, HasSubstr("always, missing"));
+    EXPECT_TRUE(command<PushCommand>({"push", "--ignore-push-failures"}).ignore_failures);
+    EXPECT_EQ(command<ImagesCommand>({"images", "--format", "json"}).format, "json");
+    EXPECT_EQ(command<UpCommand>({"up", "--pull", "always", "--quiet-pull"}).pull, "always");
+    EXPECT_EQ(command<UpCommand>({"up", "--pull", "policy"}).pull, "");
+    EXPECT_THAT(usage_error({"up", "--pull", "sometimes"}).message, HasSubstr("policy"));
+}
+
+TEST(CommandLine, ReadsStoreAndVolumeCommands) {
+    EXPECT_EQ(command<GcCommand>({"gc", "--keep", "20G"}).keep_bytes, 20ull << 30);
+    EXPECT_TRUE(parse({"gc", "--dry-run"}).globals.dry_run);
+    EXPECT_THAT(usage_error({"gc", "--keep", "much"}).message, HasSubstr("'much' is not a size"));
+    EXPECT_TRUE(command<DfCommand>({"df", "-v"}).verbose);
+    EXPECT_EQ(
+        std::get<VolumeCreateCommand>(command<VolumeCommand>({"volume", "create", "--label", "a=b", "v"})),
+        (VolumeCreateCommand{"v", {"a=b"}}));
+    EXPECT_EQ(std::get<VolumePruneCommand>(command<VolumeCommand>({"volume", "prune", "-af"})),
+              (VolumePruneCommand{true, true, {}}));
+    EXPECT_EQ(image_command<ImagePruneCommand>({"image", "prune", "-a", "--filter", "until=24h"}),
+              (ImagePruneCommand{true, false, {"until=24h"}}));
+    EXPECT_TRUE(image_command<ImageHistoryCommand>({"image", "history", "--no-trunc", "a"}).no_trunc);
+    EXPECT_THAT(usage_error({"volume", "prnue"}).hint, HasSubstr("stack volume prune"));
+}
+
 TEST(CommandLine, ReadsLogins) {
     EXPECT_EQ(command<LoginCommand>({"login", "-u", "ann", "--password-stdin", "registry.lan:5000"}),
               (LoginCommand{"registry.lan:5000", "ann", "", true}));

@@ -1,1 +1,1 @@
-stack_test(cli_commands_test unit SOURCES cli_output_file_test.cpp settings_test.cpp LIBRARIES stack_cli stack_test_support)
+stack_test(cli_commands_test unit SOURCES cli_df_view_test.cpp cli_output_file_test.cpp settings_test.cpp LIBRARIES stack_cli stack_test_support)

@@ -41,6 +41,7 @@ RULES = [
     ("manager/supervisor/*", ["runtime/base/*", "manager/*"] + PROCESS + VALUES),
     ("manager/cli/main.cpp", ["runtime/base/*", "manager/*"] + PROCESS),
     ("manager/cli/transfer/image_worker.cpp", ["runtime/base/*", "runtime/image/error_event.hpp", "manager/*"]),
+    ("manager/cli/commands/store_*", ["runtime/base/*", "runtime/image/*", "manager/*"]),
     ("manager/cli/commands/image_*", ["runtime/base/*", "runtime/image/*", "manager/*"]),
     ("manager/*", ["runtime/base/*", "manager/*"] + VALUES),
 ]

@@ -16,5 +16,7 @@ int run_image_verb(const Context& context, const ImageLsCommand& command);
 int run_image_verb(const Context& context, const ImageInspectCommand& command);
 int run_image_verb(const Context& context, const ImageRmCommand& command);
 int run_image_verb(const Context& context, const ImageTagCommand& command);
+int run_image_verb(const Context& context, const ImagePruneCommand& command);
+int run_image_verb(const Context& context, const ImageHistoryCommand& command);
 
 }  // namespace stack::cli

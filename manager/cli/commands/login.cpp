@@ -1,7 +1,7 @@
 // `stack login` and `stack logout`: asks for what is missing; the worker checks, keeps and forgets.
 #include "manager/cli/commands.hpp"
 #include "manager/cli/diagnostics.hpp"
-#include "manager/cli/secret_prompt.hpp"
+#include "manager/cli/prompt.hpp"
 #include "manager/cli/transfer/run_transfers.hpp"
 #include "manager/cli/transfer/worker_command.hpp"
 #include "runtime/base/fd.hpp"

@@ -25,7 +25,8 @@ struct Entry {
 
 /// Headings of the overview.
 inline constexpr std::string_view kRun = "Run a project", kLook = "Look at it", kProjectImages = "Its images",
-                                  kImages = "Images and registries", kProgram = "This program";
+                                  kImages = "Images and registries", kStore = "Disk and volumes",
+                                  kProgram = "This program";
 
 // Families, in the order of the overview.
 std::span<const Entry> run_commands();
@@ -33,6 +34,7 @@ std::span<const Entry> look_commands();
 std::span<const Entry> pull_commands();
 std::span<const Entry> pull_commands();
 std::span<const Entry> image_commands();
+std::span<const Entry> store_commands();
 std::span<const Entry> program_commands();
 
 }  // namespace stack::cli::tree

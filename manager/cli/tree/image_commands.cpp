@@ -103,6 +103,25 @@ Finish define_image_tag(CLI::App& app, GlobalOptions&) {
     return finish_image(c);
 }
 
+Finish define_image_prune(CLI::App& app, GlobalOptions& globals) {
+    auto c = std::make_shared<ImagePruneCommand>();
+    flag(app, "-a,--all", c->all, "Images with names too");
+    flag(app, "-f,--force", c->force, "Don't ask");
+    list(app, "--filter", c->filters, "until=TIME", "Only images made before this time or age (repeatable)");
+    flag(app, "--dry-run", globals.dry_run, "Say what would go, remove nothing");
+    return finish_image(c);
+}
+
+Finish define_image_history(CLI::App& app, GlobalOptions&) {
+    auto c = std::make_shared<ImageHistoryCommand>();
+    choice(app, "--format", c->format, {"table", "json"}, "Layout; json prints one object a line");
+    flag(app, "--no-trunc", c->no_trunc, "Whole commands");
+    flag(app, "-q,--quiet", c->quiet, "Only the ids of layers");
+    ignored_flag(app, "-H,--human");
+    app.add_option("name", c->name)->required()->type_name("NAME");
+    return finish_image(c);
+}
+
 Finish define_login(CLI::App& app, GlobalOptions&) {
     auto c = std::make_shared<LoginCommand>();
     text(app, "-u,--username", c->user, "NAME", "User; asked for otherwise");
@@ -141,6 +160,10 @@ constexpr Entry kImageCommands[] = {
     {"image ls", kImages, "[FLAGS]", "List images", "", define_image_ls},
     {"image inspect", kImages, "NAME...", "Print images' configuration as JSON", "", define_image_inspect},
     {"image tag", kImages, "NAME NEW", "Give an image another name", "", define_image_tag},
+    {"image history", kImages, "[FLAGS] NAME", "Tell how an image was made, and what each step takes", "",
+     define_image_history},
+    {"image prune", kImages, "[FLAGS]", "Remove images without a name that no container uses", "",
+     define_image_prune},
     {"image rm", kImages, "[FLAGS] NAME...", "Remove images", "", define_image_rm},
     {"login", kImages, "[FLAGS] [REGISTRY]", "Check and keep credentials for a registry",
      "REGISTRY is docker.io when none is given. Credentials are kept where docker keeps them; a credential "

@@ -10,4 +10,7 @@ namespace stack::cli {
 /// `otherwise` is the hint then.
 std::string ask(const std::string& question, bool hidden, const std::string& otherwise);
 
+/// Whether the answer begins with y; no answer is no. Throws like `ask` when there is no terminal.
+bool confirm(const std::string& question, const std::string& otherwise);
+
 }  // namespace stack::cli

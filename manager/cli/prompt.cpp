@@ -1,4 +1,4 @@
-#include "manager/cli/secret_prompt.hpp"
+#include "manager/cli/prompt.hpp"
 
 #include "manager/cli/live_lines.hpp"
 #include "manager/cli/loading.hpp"
@@ -60,9 +60,7 @@ std::optional<std::string> read_line(SignalSource& signals) {
     }
 }
 
-}  // namespace
-
-std::string ask(const std::string& question, bool hidden, const std::string& otherwise) {
+std::optional<std::string> answer_to(const std::string& question, bool hidden, const std::string& otherwise) {
     if (::isatty(STDIN_FILENO) != 1)
         throw Error{ErrorKind::invalid_input, "standard input is no terminal: nobody can be asked"}.with_hint(
             otherwise);
@@ -70,10 +68,21 @@ std::string ask(const std::string& question, bool hidden, const std::string& oth
     write_progress(Terminal{STDERR_FILENO, true, false}, question);
     std::optional<Hidden> hide;
     if (hidden) hide.emplace(STDIN_FILENO);
-    const std::optional<std::string> line = read_line(signals);
-    if (!line || line->empty())
+    return read_line(signals);
+}
+
+}  // namespace
+
+std::string ask(const std::string& question, bool hidden, const std::string& otherwise) {
+    const std::optional<std::string> answer = answer_to(question, hidden, otherwise);
+    if (!answer || answer->empty())
         throw Error{ErrorKind::invalid_input, "no answer was given"}.with_hint(otherwise);
-    return *line;
+    return *answer;
+}
+
+bool confirm(const std::string& question, const std::string& otherwise) {
+    const std::optional<std::string> answer = answer_to(question, false, otherwise);
+    return answer && (answer->starts_with('y') || answer->starts_with('Y'));
 }
 
 }  // namespace stack::cli
