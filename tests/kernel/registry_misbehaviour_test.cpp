@@ -210,6 +210,18 @@ TEST_F(Misbehaviour, RedirectsEndAndStayOnTheWeb) {
     EXPECT_THAT(get_blob("to-a-file").failure(), HasSubstr("which is not http or https"));
 }
 
+TEST_F(Misbehaviour, AMirrorThatFailsIsLeftAndWhatItGaveIsKept) {
+    for (const char* mirror : {"truncated", "ten-gigabytes", "to-a-file", "always-busy", "nowhere"}) {
+        registry::EndpointRules rules;
+        rules.mirrors[server_.host()] = {fmt::format("http://{}/{}", server_.host(), mirror)};
+        const TransferStory story = get_blob(quick_plan(server_.host(), "public/app", rules));
+        EXPECT_EQ(story.failure(), "") << mirror;
+        EXPECT_TRUE(has_first(blob_.size())) << mirror;
+        EXPECT_THAT(story.retries, testing::Contains(HasSubstr("mirror " + server_.host()))) << mirror;
+        EXPECT_TRUE(std::is_sorted(story.progress.begin(), story.progress.end())) << mirror;
+    }
+}
+
 TEST_F(Misbehaviour, TokenServersAreBoundedAndMustAnswerSense) {
     EXPECT_THAT(get_manifest("endless-token").failure(), HasSubstr("the answer is larger than 262144 bytes"));
     EXPECT_THAT(get_manifest("html-token").failure(), HasSubstr("token server's answer is not valid JSON"));

@@ -86,6 +86,9 @@ RegistryConnection::Reply RegistryConnection::ask(HttpRequest request, const std
         return ask_origins(request, target, scopes);
     } catch (const TransportFailure& failure) {
         throw failure_of_transport(failure, state_.endpoint.name);
+    } catch (Error& error) {
+        if (error.code() != 0) throw;  // this machine's own trouble: another endpoint would not help
+        throw AttemptFailure{std::move(error), Remedy::none};
     }
 }
 
