@@ -133,7 +133,8 @@ void Downloads::produce(const Download& download, const ByteSink& sink) {
             if (got < 0 && errno == EINTR) continue;
             if (got < 0) throw_errno(fmt::format("read the download of {}", download.blob.digest));
             if (got == 0)
-                throw Error{ErrorKind::failed,
+                // Whoever filled it found it wrong and took it away: ours to begin anew (`reject`).
+                throw Error{ErrorKind::invalid_input,
                             fmt::format("the download of {} became shorter", download.blob.digest)};
             seen += static_cast<std::uint64_t>(got);
             sink(Bytes{buffer.data(), static_cast<std::size_t>(got)});
@@ -175,7 +176,8 @@ void Downloads::advance(Download& download) {
     // What somebody else filled until now.
     if (!download.stored.valid()) grow(download, download.file.bytes());
     if (download.have == download.blob.size) return finish(download);
-    const registry::BlobRequest wanted{download.blob.digest, download.blob.size, download.have, {}};
+    const std::uint64_t offset = std::min(download.have, download.file.bytes());
+    const registry::BlobRequest wanted{download.blob.digest, download.blob.size, offset, {}};
     download.transfer = fetcher_.get_blob(wanted, download.file.fd());
 }
 

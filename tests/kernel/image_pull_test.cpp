@@ -249,6 +249,38 @@ TEST_F(ImagePull, RefusesWhatIsNoImage) {
     expect_complete_store();
 }
 
+TEST_F(ImagePull, RefusesALayerThatIsNotWhatItsDigestSays) {
+    const std::string digest = server_->push_files("wrong", "1", {noise(60'000, 1), noise(60'000, 2)});
+    const json manifest = json::parse(shell(fmt::format(
+        "curl -sSf -H 'Accept: {}' http://{}/v2/wrong/manifests/1", kOciManifestType, server_->host())));
+    const std::string layer = manifest["layers"][1]["digest"], hex = layer.substr(7);
+    const std::string path =
+        fmt::format("registry/data/docker/registry/v2/blobs/sha256/{}/{}/data", hex.substr(0, 2), hex);
+    std::string bytes = read_file(directory_.file(path));
+    bytes.at(bytes.size() - 3) ^= 1;  // in gzip's length: the archive itself is whole
+    const std::string right = read_file(directory_.file(path));
+    directory_.write(path, bytes);
+    const Answer answer = work("pull " + name("wrong:1"));
+    EXPECT_THAT(answer.error, HasSubstr("corrupt gzip data"));
+    expect_sound_store();
+    EXPECT_FALSE(path_exists(store().paths().download(layer))) << "wrong bytes are not kept";
+    EXPECT_TRUE(store().list().empty());
+    directory_.write(path, right);
+    EXPECT_EQ(work("pull " + name("wrong:1")).digest(), digest);
+    expect_complete_store();
+}
+
+TEST_F(ImagePull, BringsMoreLayersThanComeAtOnce) {
+    std::vector<std::string> contents;
+    contents.reserve(20);
+    for (int i = 0; i < 20; ++i) contents.push_back(fmt::format("layer {}", i));
+    const std::string digest = server_->push_files("many", "1", contents);
+    EXPECT_EQ(work("pull " + name("many:1")).digest(), digest);
+    const Image image = store().get(name("many:1"));
+    for (std::size_t i = 0; i < contents.size(); ++i) EXPECT_EQ(file_of(image, i), contents[i]);
+    expect_complete_store();
+}
+
 TEST_F(ImagePull, OnePullsDownloadServesAnother) {
     static_cast<void>(server_->push_files("big", "1", {noise(300'000, 1), noise(300'000, 2)}));
     CuttingProxy proxy{server_->port()};
