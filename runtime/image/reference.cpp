@@ -160,6 +160,10 @@ std::string ImageReference::familiar_repository() const {
         repository.starts_with(kOfficialPrefix) ? repository.substr(kOfficialPrefix.size()) : std::string{};
     // `library/a/b` keeps its prefix: without it, `a/b` would be read as another repository.
     if (!official.empty() && official.find('/') == std::string::npos) return official;
+    // Nor may `docker.io/ghcr.io/a` become `ghcr.io/a`, which is in another registry.
+    const std::size_t slash = repository.find('/');
+    if (slash != std::string::npos && names_registry(repository.substr(0, slash)))
+        return registry + '/' + repository;
     return repository;
 }
 

@@ -82,5 +82,12 @@ TEST(ImageDigest, IsSafeAsAFileName) {
         EXPECT_THROW(static_cast<void>(digest_hex(text)), Error) << text;
 }
 
+TEST(ImageReference, AFamiliarNameNeverMeansAnotherRegistry) {
+    const ImageReference reference = ImageReference::parse("docker.io/ghcr.io/a/b:1");
+    EXPECT_EQ(reference.familiar(), "docker.io/ghcr.io/a/b:1");
+    EXPECT_EQ(ImageReference::parse(reference.familiar()), reference);
+    EXPECT_EQ(ImageReference::parse("docker.io/localhost/a").familiar_repository(), "docker.io/localhost/a");
+}
+
 }  // namespace
 }  // namespace stack
