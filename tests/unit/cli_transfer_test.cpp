@@ -127,7 +127,7 @@ TEST(TransferFrame, ShowsImagesAndTheLayersOfThoseOnTheirWay) {
     EXPECT_TRUE(test::matches_golden("cli/transfer_frame.txt", frame({120, 24, false})));
 }
 
-TEST(TransferFrame, LeavesBarsOutWhereTheyDoNotFit) {
+TEST(TransferFrame, LeavesBarsOfImagesOutWhereNumbersNeedTheRoom) {
     EXPECT_TRUE(test::matches_golden("cli/transfer_frame_narrow.txt", frame({64, 24, false})));
 }
 

@@ -104,6 +104,7 @@ std::string result_detail(const ImageResult& result, milliseconds spent) {
     if (!result.changed) return "up to date";
     if (result.transferred)
         return fmt::format("{} in {}", format_size(*result.transferred), short_time(spent));
+    if (result.size == 0) return {};
     return fmt::format("{}, {} layer{}", format_size(result.size), result.layers,
                        result.layers == 1 ? "" : "s");
 }

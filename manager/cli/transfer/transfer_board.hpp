@@ -60,7 +60,7 @@ bool is_finished(LayerState state);
 void apply_event(TransferRow& row, const LayerEvent& event, std::chrono::milliseconds now);
 void apply_event(TransferRow& row, const CopyEvent& event, std::chrono::milliseconds now);
 
-/// `41.3MB in 3.2s`, `up to date`: what an image came to.
+/// `41.3MB in 3.2s`, `up to date`: what an image came to; empty when the worker did not tell.
 std::string result_detail(const ImageResult& result, std::chrono::milliseconds spent);
 
 }  // namespace stack::cli

@@ -21,8 +21,15 @@ using Look = ProgressRow::Look;
 
 /// Columns of names and words, the same in every line of a frame.
 struct Widths {
-    std::size_t subject = 0, word = 0, bar = 0;
+    std::size_t subject = 0, word = 0;
+    std::size_t image_bar = 0, layer_bar = 0;  // 0: no room for one
 };
+
+/// Of what `others` leave; 0 when that is too little to be read.
+std::size_t bar_width(std::size_t columns, std::size_t others) {
+    constexpr std::size_t kLeast = 8, kMost = 22;
+    return columns < others + kLeast ? 0 : std::min(columns - others, kMost);
+}
 
 Look look_of(State state) {
     switch (state) {
@@ -72,7 +79,7 @@ std::string middle(const TransferRow& row, milliseconds now, const Widths& width
     std::string text;
     if (!row.layers.empty()) text = fmt::format("{}/{}  ", row.finished_layers(), row.layers.size());
     if (row.total_bytes() > 0 || row.moved_bytes() > 0)
-        text += bar_and_amount(row.moved_bytes(), row.total_bytes(), widths.bar) + speed(row, now);
+        text += bar_and_amount(row.moved_bytes(), row.total_bytes(), widths.image_bar) + speed(row, now);
     return text;
 }
 
@@ -89,7 +96,8 @@ std::string image_line(const TransferRow& row, milliseconds now, const Widths& w
 
 std::string layer_line(const LayerRow& layer, const Widths& widths, const FrameStyle& style) {
     const bool moves = layer.state == LayerState::downloading || layer.state == LayerState::uploading;
-    std::string text = moves ? bar_and_amount(layer.moved, layer.total, widths.bar) : layer_word(layer.state);
+    std::string text =
+        moves ? bar_and_amount(layer.moved, layer.total, widths.layer_bar) : layer_word(layer.state);
     if (layer.state == LayerState::unpacking && layer.done > 0 && layer.done < layer.total)
         text += "  " + amount(layer.done, layer.total);
     return cut_to_width(fmt::format("     {}  {}", padded(printable(layer.id), 12), text), style.columns);
@@ -167,10 +175,10 @@ std::vector<std::string> render_transfers(const std::string& title, const std::v
         widths.word = std::max(widths.word, display_width(printable(row.word)));
         if (is_over(row)) ++over;
     }
-    if (style.columns >= 100)
-        widths.bar = 22;
-    else if (style.columns >= 72)
-        widths.bar = 14;
+    // Beside a bar stand numbers, which say more and go first.
+    constexpr std::size_t kImageNumbers = 60, kLayerNumbers = 44;
+    widths.image_bar = bar_width(style.columns, widths.subject + widths.word + kImageNumbers);
+    widths.layer_bar = bar_width(style.columns, kLayerNumbers);
     std::vector<Line> lines = all_lines(rows, now, widths, style);
     keep_what_fits(lines, frame_room(style));
     std::vector<std::string> frame{frame_header(title, over, rows.size(), style)};
