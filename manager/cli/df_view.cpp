@@ -103,6 +103,7 @@ std::string why_kept(const engine::VolumeUse& volume) {
 
 std::string image_details(const StoreUsage& store) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(store.images.size());
     for (const ImageUse& image : store.images)
         rows.push_back({image.references.empty() ? "<none>" : join(image.references, ", "),
                         shown_image_id(image.id), shown_age(image.created), format_size(image.bytes()),
@@ -112,6 +113,7 @@ std::string image_details(const StoreUsage& store) {
 
 std::string container_details(const engine::DataUsage& usage) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(usage.containers.size());
     for (const engine::ContainerUse& container : usage.containers)
         rows.push_back({container.name.empty() ? container.id.substr(0, 12) : container.name,
                         container.running ? "running" : "stopped", format_size(container.writable_bytes),
@@ -122,6 +124,7 @@ std::string container_details(const engine::DataUsage& usage) {
 
 std::string volume_details(const engine::DataUsage& usage) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(usage.volumes.size());
     for (const engine::VolumeUse& volume : usage.volumes)
         rows.push_back({volume.record.name, format_size(volume.bytes), why_kept(volume)});
     return format_table({"VOLUME", "SIZE", "KEPT BY"}, rows);

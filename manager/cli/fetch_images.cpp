@@ -41,6 +41,7 @@ void fetch_images(const Context& context, const compose::Project& project, const
     if (plan.pulls.empty()) return;
     const std::vector<std::string> base = registry_command(context, "pull");
     std::vector<FileTransfer> transfers;
+    transfers.reserve(plan.pulls.size());
     for (const plan::ImagePull& pull : plan.pulls)
         transfers.push_back(
             {pull_job(base, {pull.reference, pull.platform, pull.must_ask ? "always" : "missing"}),

@@ -14,6 +14,7 @@ void check_service(const compose::Project& project, const std::string& where, co
     Error error{ErrorKind::invalid_input,
                 fmt::format("{}no such service: {}", where.empty() ? "" : where + ": ", name)};
     std::vector<std::string> names;
+    names.reserve(project.services.size());
     for (const auto& [known, service] : project.services) names.push_back(known);
     if (const std::optional<std::string> near = nearest(name, names))
         error.with_hint(fmt::format("did you mean \"{}\"?", *near));

@@ -35,6 +35,7 @@ std::string shown_layer(const HistoryLine& line) {
 
 std::string history_table(const std::vector<HistoryLine>& lines, bool whole) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(lines.size());
     for (const HistoryLine& line : lines)
         rows.push_back({shown_layer(line), age_of(line), command_of(line, whole), format_size(line.size),
                         line.step.comment});

@@ -66,6 +66,7 @@ std::vector<ProjectImage> images_of(const Context& context, const ImagesCommand&
 
 std::string table_of(const std::vector<ProjectImage>& images) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(images.size());
     for (const ProjectImage& one : images) {
         const std::optional<Image>& image = one.image;
         rows.push_back({one.container, one.repository, one.tag, image ? platform_text(image->platform) : "",
@@ -98,6 +99,7 @@ int run_images(const Context& context, const ImagesCommand& command) {
     std::string text;
     if (command.quiet) {
         std::vector<std::string> ids;
+        ids.reserve(images.size());
         for (const ProjectImage& one : images)
             if (one.image) ids.push_back(digest_hex(one.image->id));
         text = id_lines(ids);

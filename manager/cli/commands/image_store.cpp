@@ -34,6 +34,7 @@ json summary_json(const ImageSummary& image, bool whole_id) {
 
 std::string images_table(const std::vector<ImageSummary>& images, bool whole_id) {
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(images.size());
     for (const ImageSummary& image : images)
         rows.push_back({image.repository, image.tag, shown_image_id(image.id, whole_id),
                         shown_age(image.created), format_size(image.size)});
@@ -89,6 +90,7 @@ int run_image_verb(const Context& context, const ImageLsCommand& command) {
     std::string text;
     if (command.quiet) {
         std::vector<std::string> ids;
+        ids.reserve(images.size());
         for (const ImageSummary& image : images) ids.push_back(shown_image_id(image.id, command.no_trunc));
         text = id_lines(ids);
     } else if (command.format == "table") {

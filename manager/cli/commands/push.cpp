@@ -31,6 +31,7 @@ int run_push(const Context& context, const PushCommand& command) {
     }
     const std::vector<std::string> base = registry_command(context, "push");
     std::vector<FileTransfer> transfers;
+    transfers.reserve(owners.size());
     for (const compose::Service* service : owners)
         transfers.push_back({push_job(base, service->image), service, command.ignore_failures});
     run_file_transfers(context, {{"Pushing", "Pushed"}, {}, command.quiet, kPushInterrupted},

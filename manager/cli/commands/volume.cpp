@@ -100,6 +100,7 @@ void print_volumes(const Context& context, const std::vector<VolumeRecord>& volu
         for (const VolumeRecord& volume : volumes) text += volume_json(context, volume).dump() + "\n";
     } else {
         std::vector<std::vector<std::string>> rows;
+        rows.reserve(volumes.size());
         for (const VolumeRecord& volume : volumes) rows.push_back({"local", volume.name});
         text = format_table({"DRIVER", "VOLUME NAME"}, rows);
     }
@@ -156,6 +157,7 @@ int run_verb(const Context& context, const VolumeRmCommand& command) {
 
 int run_verb(const Context& context, const VolumePruneCommand& command) {
     std::vector<std::string> labels;
+    labels.reserve(command.filters.size());
     for (const std::string& filter : command.filters) {
         if (!filter.starts_with("label="))
             throw Error{ErrorKind::invalid_input, fmt::format("unknown filter '{}'", filter)}.with_hint(

@@ -11,6 +11,7 @@ namespace stack::cli {
 
 std::vector<JobOutcome> run_transfers(const Context& context, const TransferPlan& plan) {
     std::vector<std::string> subjects;
+    subjects.reserve(plan.jobs.size());
     for (const WorkerJob& job : plan.jobs) subjects.push_back(job.subject);
     const ProgressMode mode = plan.quiet ? ProgressMode::quiet : context.globals.progress;
     PoolResult result;

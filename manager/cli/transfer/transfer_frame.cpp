@@ -135,11 +135,13 @@ std::vector<Line> all_lines(const std::vector<TransferRow>& rows, milliseconds n
 void keep_what_fits(std::vector<Line>& lines, std::size_t room) {
     if (lines.size() <= room) return;
     std::vector<std::pair<int, std::size_t>> order;
+    order.reserve(lines.size());
     for (std::size_t i = 0; i < lines.size(); ++i) order.emplace_back(lines[i].rank, i);
     std::sort(order.begin(), order.end());
     std::set<std::size_t> kept;
     for (std::size_t i = 0; i < room; ++i) kept.insert(order[i].second);
     std::vector<Line> result;
+    result.reserve(room);
     for (const std::size_t i : kept) result.push_back(std::move(lines[i]));
     lines = std::move(result);
 }

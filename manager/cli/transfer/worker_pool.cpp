@@ -41,6 +41,7 @@ class WorkerPool {
     void wait() {
         std::vector<::pollfd> fds{{signals_.fd(), POLLIN, 0}};
         std::vector<std::size_t> indexes;
+        indexes.reserve(running_.size());
         for (const auto& [index, worker] : running_) {
             fds.push_back({worker.fd(), POLLIN, 0});
             indexes.push_back(index);
