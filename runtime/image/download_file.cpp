@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace stack::image {
@@ -21,10 +23,15 @@ DownloadFile::DownloadFile(int folder, const Descriptor& blob)
 }
 
 void DownloadFile::open() {
-    file_ = open_at(folder_, name_, O_RDWR | O_CREAT | O_NONBLOCK, Resolve::beneath_no_links, 0600);
+    UniqueFd file = open_at(folder_, name_, O_RDWR | O_CREAT | O_NONBLOCK, Resolve::beneath_no_links, 0600);
     struct stat info {};
-    if (::fstat(file_.get(), &info) != 0 || !S_ISREG(info.st_mode))
+    if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
         throw Error{ErrorKind::failed, fmt::format("download '{}' is no file", name_)};
+    // Under the number that a reader may be using at this moment.
+    if (!file_.valid())
+        file_ = std::move(file);
+    else if (::dup3(file.get(), file_.get(), O_CLOEXEC) < 0)
+        throw_errno(fmt::format("open download '{}' anew", name_));
 }
 
 bool DownloadFile::try_own() {

@@ -24,6 +24,7 @@ class DownloadFile {
     /// meanwhile. False: somebody else fills it.
     bool try_own();
     [[nodiscard]] bool owned() const { return owned_; }
+    /// The same number for as long as this lives.
     [[nodiscard]] int fd() const { return file_.get(); }
     /// Its size now.
     [[nodiscard]] std::uint64_t bytes() const;

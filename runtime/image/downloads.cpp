@@ -163,22 +163,27 @@ void Downloads::listen() {
 }
 
 void Downloads::advance(Download& download) {
+    bool owned = false;
     {
         const std::lock_guard lock{mutex_};
         if (std::exchange(download.again, false)) download.transfer.reset();
         if (download.complete || download.transfer) return;
+        owned = download.file.try_own();
+        if (!owned) download.left_over = true;
     }
-    if (!download.file.try_own()) {
-        download.left_over = true;
-        grow(download, download.file.bytes());
-        return;
-    }
-    // What somebody else filled until now.
+    // What somebody else has filled until now.
     if (!download.stored.valid()) grow(download, download.file.bytes());
-    if (download.have == download.blob.size) return finish(download);
-    const std::uint64_t offset = std::min(download.have, download.file.bytes());
+    if (!owned) return;
+    const std::uint64_t have = bytes_of(download);
+    if (have == download.blob.size) return finish(download);
+    const std::uint64_t offset = std::min(have, download.file.bytes());
     const registry::BlobRequest wanted{download.blob.digest, download.blob.size, offset, {}};
     download.transfer = fetcher_.get_blob(wanted, download.file.fd());
+}
+
+std::uint64_t Downloads::bytes_of(const Download& download) const {
+    const std::lock_guard lock{mutex_};
+    return download.have;
 }
 
 void Downloads::wait_for_news() {
@@ -208,31 +213,29 @@ void Downloads::hear(Download& download) {
     if (!note) return;
     if (note->kind == registry::NoteKind::retry) return events_.retry(note->message, note->retry_in);
     const bool done = note->kind == registry::NoteKind::done;
-    const std::uint64_t came = grow(download, done ? download.file.bytes() : note->bytes);
+    grow(download, done ? download.file.bytes() : note->bytes);
     {
         const std::lock_guard lock{mutex_};
-        downloaded_ += came;
         if (!done || download.again) return;
     }
     download.transfer.reset();
-    if (download.have < download.blob.size)
-        throw Error{ErrorKind::failed, fmt::format("only {} of {} bytes of {} came", download.have,
-                                                   download.blob.size, download.blob.digest)};
+    if (const std::uint64_t have = bytes_of(download); have < download.blob.size)
+        throw Error{ErrorKind::failed, fmt::format("only {} of {} bytes of {} came", have, download.blob.size,
+                                                   download.blob.digest)};
     finish(download);
 }
 
-std::uint64_t Downloads::grow(Download& download, std::uint64_t bytes) {
+void Downloads::grow(Download& download, std::uint64_t bytes) {
     bytes = std::min(bytes, download.blob.size);
-    std::uint64_t more = 0;
     {
         const std::lock_guard lock{mutex_};
         // Once rejected, what is told is about bytes that are gone.
-        if (download.again || bytes <= download.have) return 0;
-        more = bytes - std::exchange(download.have, bytes);
+        if (download.again || bytes <= download.have) return;
+        const std::uint64_t more = bytes - std::exchange(download.have, bytes);
+        if (download.transfer) downloaded_ += more;  // and not somebody else's work
     }
     changed_.notify_all();
     layers_.tell(download.blob.digest, LayerState::downloading, bytes, download.blob.size);
-    return more;
 }
 
 void Downloads::finish(Download& download) {

@@ -55,10 +55,11 @@ class Downloads {
     void wait_for_news();
     void advance(Download& download);
     void hear(Download& download);
-    std::uint64_t grow(Download& download, std::uint64_t bytes);
+    void grow(Download& download, std::uint64_t bytes);
     void finish(Download& download);
     void produce(const Download& download, const ByteSink& sink);
     [[nodiscard]] std::uint64_t wait_for_more(const Download& download, std::uint64_t seen);
+    [[nodiscard]] std::uint64_t bytes_of(const Download& download) const;
     void wake() const;
 
     int folder_, store_blobs_;

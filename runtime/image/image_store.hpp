@@ -10,7 +10,7 @@
 // A layer id is the first 24 hex digits of the layer's chain id, so that 127 of them fit one mount option;
 // the record keeps the whole chain id and a different one is refused. index.json names what is unpacked in
 // annotations of each manifest: `stack.layers` (ids, bottom first), `stack.size` (bytes), `stack.added` (RFC
-// 3339). When a manifest's image was last used by a new container is its blob's time of modification.
+// 3339); for images of registries `stack.source` (what the registry had for the name) and `stack.pulled`. When a manifest's image was last used by a new container is its blob's time of modification.
 //
 // Locks (flock, in this order): `images/gc.lock` shared by imports, exclusive while blobs and layers are
 // removed; `images/index.lock` shared by who turns a name into a container, exclusive by who changes

@@ -12,9 +12,6 @@
 #include "runtime/image/store_writer.hpp"
 #include "runtime/image/worker_arguments.hpp"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include <optional>
 #include <utility>
 

@@ -7,7 +7,6 @@
 #include "runtime/image/registry/fetcher.hpp"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
