@@ -199,7 +199,8 @@ std::optional<Image> ImageStore::find(std::string_view name) const {
 Image ImageStore::get(std::string_view name) const {
     if (std::optional<Image> image = find(name)) return std::move(*image);
     throw Error{ErrorKind::not_found, fmt::format("image '{}' is not in the store", name)}.with_hint(
-        fmt::format("pull it: stack image pull {0}; or import it: stack image import {0} <archive or folder>", name));
+        fmt::format("pull it: stack image pull {0}; or import it: stack image import {0} <archive or folder>",
+                    name));
 }
 
 ImageSummary summarise_entry(const StorePaths& paths, const Descriptor& entry) {
