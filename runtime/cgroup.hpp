@@ -163,16 +163,16 @@ std::vector<CgroupWrite> v1_device_writes(const std::vector<DeviceRule>& rules);
 std::vector<DeviceRule> effective_device_rules(const ResourceSpec& resources);
 
 /// One instruction of a BPF program, laid out as the kernel's `struct bpf_insn`.
-struct BpfInstruction {
+struct DeviceInstruction {
     std::uint8_t code = 0;
     std::uint8_t registers = 0;  ///< destination in the low half, source in the high half
     std::int16_t offset = 0;
     std::int32_t immediate = 0;
-    bool operator==(const BpfInstruction&) const = default;
+    bool operator==(const DeviceInstruction&) const = default;
 };
 /// BPF_PROG_TYPE_CGROUP_DEVICE program that returns 1 for what the rules allow; the last matching rule
 /// decides and no match denies. Throws Error(invalid_input) for a type or access letter it does not know.
-std::vector<BpfInstruction> device_program(const std::vector<DeviceRule>& rules);
+std::vector<DeviceInstruction> device_program(const std::vector<DeviceRule>& rules);
 
 /// cpu.weight (1…10000) for cpu shares (2…262144): 1024 shares, everybody's default, is weight 100, the
 /// kernel's default.

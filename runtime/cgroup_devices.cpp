@@ -42,10 +42,10 @@ class Assembler {
             program_[at].offset = static_cast<std::int16_t>(program_.size() - at - 1);
         open_jumps_.clear();
     }
-    std::vector<BpfInstruction> take() { return std::move(program_); }
+    std::vector<DeviceInstruction> take() { return std::move(program_); }
 
   private:
-    std::vector<BpfInstruction> program_;
+    std::vector<DeviceInstruction> program_;
     std::vector<std::size_t> open_jumps_;
 };
 
@@ -111,7 +111,7 @@ bool emit_rule(Assembler& out, const DeviceRule& rule) {
 
 }  // namespace
 
-std::vector<BpfInstruction> device_program(const std::vector<DeviceRule>& rules) {
+std::vector<DeviceInstruction> device_program(const std::vector<DeviceRule>& rules) {
     Assembler out;
     out.load_u32(r2, r1, 0);  // access << 16 | type
     out.copy(r3, r2);

@@ -30,8 +30,8 @@ struct LoadedProgram {
     int error = 0;
 };
 
-LoadedProgram load_device_program(const std::vector<BpfInstruction>& program) {
-    static_assert(sizeof(BpfInstruction) == sizeof(bpf_insn));
+LoadedProgram load_device_program(const std::vector<DeviceInstruction>& program) {
+    static_assert(sizeof(DeviceInstruction) == sizeof(bpf_insn));
     static constexpr char kLicence[] = "Apache-2.0";
     bpf_attr attributes{};
     attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;

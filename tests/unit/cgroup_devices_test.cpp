@@ -18,7 +18,7 @@ struct Request {
 };
 
 // -1: the program is malformed (runs past its end, unknown instruction).
-int run(const std::vector<BpfInstruction>& program, const Request& request) {
+int run(const std::vector<DeviceInstruction>& program, const Request& request) {
     std::uint32_t access = 0;
     for (const char* c = request.access; *c; ++c)
         access |= *c == 'm' ? BPF_DEVCG_ACC_MKNOD : *c == 'r' ? BPF_DEVCG_ACC_READ : BPF_DEVCG_ACC_WRITE;
@@ -27,7 +27,7 @@ int run(const std::vector<BpfInstruction>& program, const Request& request) {
         request.minor};
     std::array<std::uint64_t, 16> reg{};
     for (std::size_t at = 0; at < program.size(); ++at) {
-        const BpfInstruction& i = program[at];
+        const DeviceInstruction& i = program[at];
         auto& to = reg[i.registers & 15];
         const auto from = reg[i.registers >> 4];
         switch (i.code) {
