@@ -1,7 +1,10 @@
 #include "runtime/container_defaults.hpp"
 
+#include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities.hpp"
+
+#include <fmt/format.h>
 
 namespace stack {
 
@@ -36,10 +39,24 @@ std::vector<NamespaceSpec> default_namespaces() {
             {NamespaceKind::ipc, {}},   {NamespaceKind::uts, {}}, {NamespaceKind::cgroup, {}}};
 }
 
+namespace {
+
+constexpr int kLastNumber = 63;
+
+void refuse_unavailable(std::uint64_t wanted) {
+    for (std::size_t i = 0; i < capability_names().size(); ++i)
+        if (wanted >> i & 1)
+            throw Error{ErrorKind::permission,
+                        fmt::format("capability {} can't be given: this process does not have it itself",
+                                    capability_names()[i].substr(4))}
+                .with_hint("its bounding set is limited, or the kernel lacks it; see `capsh --print`");
+}
+
+}  // namespace
+
 std::vector<std::string> resolve_capabilities(const std::vector<std::string>& base,
                                               const std::vector<std::string>& add,
-                                              const std::vector<std::string>& drop, int last_capability) {
-    const std::uint64_t all = (std::uint64_t{2} << last_capability) - 1;
+                                              const std::vector<std::string>& drop, std::uint64_t available) {
     bool add_all = false, drop_all = false;
     const auto mask_of = [&](const std::vector<std::string>& names, bool& has_all) {
         std::vector<std::string> plain;
@@ -49,12 +66,13 @@ std::vector<std::string> resolve_capabilities(const std::vector<std::string>& ba
             else
                 plain.push_back(name);
         }
-        return capability_mask(plain, last_capability);
+        return capability_mask(plain, kLastNumber);
     };
     const std::uint64_t added = mask_of(add, add_all), dropped = mask_of(drop, drop_all);
-    std::uint64_t result = capability_mask(base, last_capability);
+    refuse_unavailable(added & ~dropped & ~available);
+    std::uint64_t result = capability_mask(base, kLastNumber) & available;
     if (add_all)
-        result = all & ~dropped;
+        result = available & ~dropped;
     else if (drop_all)
         result = added;
     else

@@ -4,6 +4,7 @@
 
 #include "runtime/container_spec.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,13 @@ std::vector<std::string> default_readonly_paths();
 /// New mount, pid, network, ipc, uts and cgroup namespaces.
 std::vector<NamespaceSpec> default_namespaces();
 
-/// `base` plus `add` less `drop`, where names come with or without CAP_, in any case, and `ALL` means every
-/// capability that the kernel has. As in Docker `add: [ALL], drop: [X]` is all but X, `drop: [ALL], add: [X]`
-/// only X. Throws Error(invalid_input) for a name that does not exist, with the nearest one as hint.
+/// `base` plus `add` less `drop`, where names come with or without CAP_, in any case, and `ALL` means all that are
+/// `available` (HostFacts::bounding_capabilities). As in Docker `add: [ALL], drop: [X]` is all but X, `drop: [ALL],
+/// add: [X]` only X. Of `base` what is not available is left out; one added by name that is not is Error(permission).
+/// Throws Error(invalid_input) for a name that does not exist, with the nearest one as hint.
 std::vector<std::string> resolve_capabilities(const std::vector<std::string>& base,
                                               const std::vector<std::string>& add,
-                                              const std::vector<std::string>& drop, int last_capability);
+                                              const std::vector<std::string>& drop, std::uint64_t available);
 /// The sets of a container's process: bounding, effective and permitted alike, inheritable and ambient empty
 /// (CVE-2022-24769).
 CapabilitySets capability_sets(const std::vector<std::string>& names);

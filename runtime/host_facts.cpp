@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/mount.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -80,6 +81,10 @@ HostFacts probe_host_facts() {
     if (::uname(&names) == 0) facts.kernel_release = names.release;
     if (const auto last = parse_int(trim(read_or_empty("/proc/sys/kernel/cap_last_cap"))))
         facts.last_capability = static_cast<int>(std::clamp<long long>(*last, 0, 62));
+    facts.bounding_capabilities = 0;
+    for (int capability = 0; capability <= facts.last_capability; ++capability)
+        if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
+            facts.bounding_capabilities |= std::uint64_t{1} << capability;
     facts.overlay_layer_append = has_layer_append();
     facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");
     facts.time_namespaces = path_exists("/proc/self/ns/time");

@@ -3,6 +3,7 @@
 // program runs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,10 @@ enum class CgroupMode {
 };
 
 struct HostFacts {
-    std::string kernel_release;         ///< uname -r
-    int last_capability = 40;           ///< /proc/sys/kernel/cap_last_cap
+    std::string kernel_release;  ///< uname -r
+    int last_capability = 40;    ///< /proc/sys/kernel/cap_last_cap
+    /// What this process may hand on: its bounding set.
+    std::uint64_t bounding_capabilities = (std::uint64_t{1} << 41) - 1;
     bool overlay_layer_append = false;  ///< fsconfig key "lowerdir+" (Linux 6.8)
     bool cgroup_namespaces = true;
     bool time_namespaces = true;

@@ -289,19 +289,20 @@ class MountPlanner {
         attach_directory(sysfs_, root_, "sys", false);
         if (wanted_.take("/sys/fs/cgroup") || facts_.cgroup_mode == CgroupMode::none) return;
         const char* path = "sys/fs/cgroup";
+        const std::uint64_t access = wanted_.writable_cgroups ? 0 : MOUNT_ATTR_RDONLY;
         if (facts_.cgroup_mode == CgroupMode::unified && cgroup_trees_.empty()) {
-            mount_builtin("/sys/fs/cgroup", root_, path, "cgroup2", MountRequest{},
-                          kQuiet | MOUNT_ATTR_RDONLY, {}, false);
+            mount_builtin("/sys/fs/cgroup", root_, path, "cgroup2", MountRequest{}, kQuiet | access, {},
+                          false);
             return;
         }
         if (facts_.cgroup_mode == CgroupMode::unified) {
             b_.purpose("mounting /sys/fs/cgroup");
             const Slot tree = cgroup_trees_.front().second;
-            b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
+            b_.add(step::SetMountAttributes{tree, kQuiet | access, 0, MS_PRIVATE, true});
             attach(tree, root_, path, step::OpenMountPoint::Kind::directory, true, false);
             return;
         }
-        // v1: a read-only view of this container's groups. release_agent (CVE-2022-0492) is out of reach: it lies in the
+        // v1: a view of this container's groups, read-only whatever the spec says. release_agent (CVE-2022-0492) is out of reach: it lies in the
         // root of a hierarchy, and nothing here can be written.
         const Slot base = mount_builtin("/sys/fs/cgroup", root_, path, "tmpfs", MountRequest{}, kQuiet,
                                         {{"mode", "755"}, {"size", "64k"}}, true);

@@ -3,6 +3,8 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 
+#include <linux/mount.h>
+
 #include <algorithm>
 #include <array>
 
@@ -61,7 +63,7 @@ MountRequest* builtin_of(MountRequests& all, const MountRequest& mount) {
     return nullptr;
 }
 
-// The view of the control groups is always the same: one's own, read-only.
+// The view of the control groups is always the same, one's own; only whether it can be written is for the spec to say.
 bool is_cgroup_view(const MountRequest& mount) {
     return mount.destination == "/sys/fs/cgroup" && !mount.options.bind &&
            (mount.spec->type == "cgroup" || mount.spec->type == "cgroup2");
@@ -81,7 +83,10 @@ MountRequests read_mounts(const std::vector<MountSpec>& mounts) {
             MountRequest mount{&spec, clean_container_path(spec.destination, "mount point"),
                                parse_mount_options(spec.type, spec.options)};
             check(mount);
-            if (is_cgroup_view(mount)) continue;
+            if (is_cgroup_view(mount)) {
+                all.writable_cgroups = (mount.options.clear & MOUNT_ATTR_RDONLY) != 0;
+                continue;
+            }
             if (MountRequest* builtin = builtin_of(all, mount))
                 *builtin = std::move(mount);
             else

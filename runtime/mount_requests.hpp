@@ -19,6 +19,7 @@ struct MountRequest {
 
 struct MountRequests {
     MountRequest proc, dev, pts, shm, mqueue, sys;  ///< options for what every container has
+    bool writable_cgroups = false;                  ///< the view of its control groups is asked for with `rw`
     std::vector<MountRequest> others;               ///< in the spec's order
     /// True when something else is mounted exactly there, and so takes a built-in mount's place.
     [[nodiscard]] bool take(std::string_view destination) const;

@@ -23,6 +23,7 @@ class ServiceConsistency {
     void run() {
         check_origin();
         check_network_mode();
+        check_uts();
         check_mac_address();
         check_targets();
         check_replicas();
@@ -72,6 +73,17 @@ class ServiceConsistency {
         conflict(*platforms,
                  fmt::format("build.platforms does not contain the platform \"{}\"", platform->text),
                  *platform, "platform is given here", "add it to the list");
+    }
+
+    void check_uts() {
+        const Node* uts = usable_member(map_, "uts");
+        if (!uts || uts->text != "host") return;
+        for (const char* key : {"hostname", "domainname"})
+            if (const Node* name = usable_member(map_, key))
+                conflict(
+                    *name,
+                    fmt::format("a service with the host's uts namespace can't have a {} of its own", key),
+                    *uts, "uts is given here", "it would rename the host");
     }
 
     void check_network_mode() {

@@ -146,6 +146,15 @@ class ServiceDecoder {
         }
     }
 
+    void devices(const Node& list) {
+        for (const Entry& entry : list.items()) {
+            const Node& map = *entry.value;
+            if (!is_usable(&map)) continue;
+            service_.devices.push_back({member_text(map, "source"), member_text(map, "target"),
+                                        member_text(map, "permissions"), tree_.position(map)});
+        }
+    }
+
     void ulimits(const Node& map) {
         for (const Entry& entry : map.items())
             service_.ulimits[std::string{entry.key->text}] = {
@@ -203,10 +212,21 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"extra_hosts", [](D& d, const Node& n) { d.extra_hosts(n); }},
         {"networks", [](D& d, const Node& n) { d.networks(n); }},
         {"network_mode", [](D& d, const Node& n) { d.service_.network_mode = text(n); }},
+        {"dns", [](D& d, const Node& n) { d.service_.dns = strings_value(&n); }},
+        {"dns_search", [](D& d, const Node& n) { d.service_.dns_search = strings_value(&n); }},
+        {"dns_opt", [](D& d, const Node& n) { d.service_.dns_opt = strings_value(&n); }},
         {"secrets", [](D& d, const Node& n) { d.service_.secrets = decode_grants(d.tree_, n); }},
         {"configs", [](D& d, const Node& n) { d.service_.configs = decode_grants(d.tree_, n); }},
         {"cap_add", [](D& d, const Node& n) { d.service_.cap_add = capabilities(n); }},
         {"cap_drop", [](D& d, const Node& n) { d.service_.cap_drop = capabilities(n); }},
+        {"privileged", [](D& d, const Node& n) { d.service_.privileged = flag(n); }},
+        {"devices", [](D& d, const Node& n) { d.devices(n); }},
+        {"device_cgroup_rules",
+         [](D& d, const Node& n) { d.service_.device_cgroup_rules = strings_value(&n); }},
+        {"pid", [](D& d, const Node& n) { d.service_.pid_mode = text(n); }},
+        {"ipc", [](D& d, const Node& n) { d.service_.ipc_mode = text(n); }},
+        {"uts", [](D& d, const Node& n) { d.service_.uts_mode = text(n); }},
+        {"cgroup", [](D& d, const Node& n) { d.service_.cgroup_mode = text(n); }},
         {"mem_limit", [](D& d, const Node& n) { d.service_.mem_limit_bytes = size(n); }},
         {"mem_reservation", [](D& d, const Node& n) { d.service_.mem_reservation_bytes = size(n); }},
         {"memswap_limit", [](D& d, const Node& n) { d.service_.memswap_limit_bytes = size(n); }},

@@ -91,12 +91,19 @@ class SupportCheck {
             not_supported(*policy, "pull_policy \"build\" is not supported yet",
                           "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
-        expect_one_of(usable_member(service, "ipc"), {"private", "shareable"}, "ipc");
-        expect_one_of(usable_member(service, "cgroup"), {"private"}, "cgroup");
+        expect_one_of(usable_member(service, "pid"), {"host"}, "pid");
+        expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host"}, "ipc");
         expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
         expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
         if (const Node* options = usable_member(service, "security_opt"))
             for (const Entry& option : options->items()) check_security_option(*option.value);
+        if (const Node* devices = usable_member(service, "devices"))
+            for (const Entry& device : devices->items())
+                if (const Node* source = usable_member(*device.value, "source");
+                    source && !source->text.starts_with('/'))
+                    not_supported(*source,
+                                  fmt::format("the CDI device \"{}\" is not supported yet", source->text),
+                                  "nodes are given by their path: /dev/...");
         if (const Node* links = usable_member(service, "links"))
             for (const Entry& link : links->items()) check_link(*link.value);
         if (const Node* mounts = usable_member(service, "volumes"))

@@ -118,6 +118,15 @@ struct SecurityOptions {
     bool operator==(const SecurityOptions&) const = default;
 };
 
+/// One entry of `devices`.
+struct DeviceGrant {
+    std::string source;       ///< on the host: a device node, or a directory of them
+    std::string target;       ///< in the container
+    std::string permissions;  ///< of `rwm`
+    Position position;
+    bool operator==(const DeviceGrant&) const = default;
+};
+
 struct Service {
     std::string name;
     std::string image;
@@ -143,8 +152,14 @@ struct Service {
     std::vector<VolumeMount> volumes;                   ///< `tmpfs:` folded in
     std::map<std::string, NetworkAttachment> networks;  ///< keys of Project::networks
     std::string network_mode;                           ///< empty, none, host
+    std::vector<std::string> dns, dns_search, dns_opt;  ///< empty: the host's
     std::vector<FileGrant> secrets, configs;
     std::vector<std::string> cap_add, cap_drop;
+    bool privileged = false;
+    std::vector<DeviceGrant> devices;
+    std::vector<std::string> device_cgroup_rules;  ///< `c 42:* rmw`
+    /// Namespaces that are not the container's own: empty, or `host`; pid and ipc also `service:NAME`.
+    std::string pid_mode, ipc_mode, uts_mode, cgroup_mode;
     SecurityOptions security;
     std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;
     std::optional<std::int64_t> memswap_limit_bytes;  ///< memory and swap together; -1: no limit

@@ -132,6 +132,14 @@ void members(V& v, std::type_identity<SecurityOptions>) {
 }
 
 template <class V>
+void members(V& v, std::type_identity<DeviceGrant>) {
+    v("source", &DeviceGrant::source);
+    v("target", &DeviceGrant::target);
+    v("permissions", &DeviceGrant::permissions);
+    v("position", &DeviceGrant::position);
+}
+
+template <class V>
 void members(V& v, std::type_identity<Service>) {
     v("name", &Service::name);
     v("image", &Service::image);
@@ -165,10 +173,20 @@ void members(V& v, std::type_identity<Service>) {
     v("volumes", &Service::volumes);
     v("networks", &Service::networks);
     v("network_mode", &Service::network_mode);
+    v("dns", &Service::dns);
+    v("dns_search", &Service::dns_search);
+    v("dns_opt", &Service::dns_opt);
     v("secrets", &Service::secrets);
     v("configs", &Service::configs);
     v("cap_add", &Service::cap_add);
     v("cap_drop", &Service::cap_drop);
+    v("privileged", &Service::privileged);
+    v("devices", &Service::devices);
+    v("device_cgroup_rules", &Service::device_cgroup_rules);
+    v("pid_mode", &Service::pid_mode);
+    v("ipc_mode", &Service::ipc_mode);
+    v("uts_mode", &Service::uts_mode);
+    v("cgroup_mode", &Service::cgroup_mode);
     v("security", &Service::security);
     v("mem_limit_bytes", &Service::mem_limit_bytes);
     v("mem_reservation_bytes", &Service::mem_reservation_bytes);

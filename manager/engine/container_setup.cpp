@@ -1,5 +1,6 @@
 #include "manager/engine/container_setup.hpp"
 
+#include "manager/engine/host_devices.hpp"
 #include "manager/engine/image_view.hpp"
 #include "manager/engine/volume_fill.hpp"
 #include "manager/engine/volume_store.hpp"
@@ -216,6 +217,11 @@ std::vector<Error> check_container(const compose::Project& project, const compos
     check_grants(project.secrets, service.secrets, "secret", service, errors);
     check_grants(project.configs, service.configs, "config", service, errors);
     check_command(service, image, errors);
+    try {
+        static_cast<void>(granted_devices(service));
+    } catch (Error& error) {
+        errors.push_back(error.add_context(fmt::format("service \"{}\"", service.name)));
+    }
     return errors;
 }
 
@@ -291,7 +297,10 @@ void write_network_files(const Paths& paths, const ContainerRecord& record, cons
     write_file_atomically(directory + "/hostname", plan::hostname_file(hosts.hostname), Durability::crash,
                           0644);
     const std::string host_resolv = read_file_if_exists("/etc/resolv.conf").value_or("");
-    const std::string resolv = record.endpoints.empty() ? host_resolv : plan::resolv_conf(host_resolv);
+    const plan::ResolverChoices choices{record.service.dns, record.service.dns_search,
+                                        record.service.dns_opt};
+    const std::string resolv = record.endpoints.empty() ? plan::host_resolv_conf(host_resolv, choices)
+                                                        : plan::resolv_conf(host_resolv, choices);
     write_file_atomically(directory + "/resolv.conf", resolv, Durability::crash, 0644);
 }
 
@@ -299,7 +308,8 @@ std::string cgroup_path(const ContainerRecord& record) {
     return fmt::format("/stack/{}/{}", record.project, record.id);
 }
 
-ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image) {
+ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image,
+                        std::uint64_t available_capabilities) {
     const std::string directory = container_directory(paths, record.project, record.id);
     plan::SpecInputs inputs;
     inputs.service = record.service;
@@ -318,6 +328,10 @@ ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const
     inputs.resolv_conf_file = directory + "/resolv.conf";
     inputs.cgroups_path = cgroup_path(record);
     inputs.host_hostname = own_hostname();
+    inputs.available_capabilities = available_capabilities;
+    GrantedDevices granted = granted_devices(record.service);
+    inputs.devices = record.service.privileged ? all_host_devices() : std::move(granted.nodes);
+    inputs.device_rules = std::move(granted.rules);
     return plan::build_container_spec(inputs);
 }
 

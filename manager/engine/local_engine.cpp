@@ -10,6 +10,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/trace.hpp"
+#include "runtime/host_facts.hpp"
 #include "runtime/image/image_store.hpp"
 
 #include <signal.h>
@@ -34,6 +35,7 @@ struct LocalEngine::Impl {
           keeper{std::move(client)},
           log{the_log},
           images{paths.data_root},
+          facts{probe_host_facts()},
           network{event_loop,
                   paths,
                   project,
@@ -45,6 +47,7 @@ struct LocalEngine::Impl {
           running{event_loop,
                   paths,
                   keeper,
+                  facts,
                   the_log,
                   {[&engine](ContainerExit exit) {
                        if (engine.on_container_exit) engine.on_container_exit(std::move(exit));
@@ -59,6 +62,7 @@ struct LocalEngine::Impl {
     KeeperClient keeper;
     Log log;
     const ImageStore images;
+    const HostFacts facts;
     ProjectNetwork network;
     RunningContainers running;
     std::vector<KeeperClient::Held> inherited;
@@ -259,7 +263,7 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
             save_record(impl.paths, record);
         }
     }
-    ContainerSpec spec = make_spec(impl.paths, record, image);
+    ContainerSpec spec = make_spec(impl.paths, record, image, impl.facts.bounding_capabilities);
     co_return co_await impl.running.launch(std::move(record), std::move(spec), netns, std::move(at_gate));
 }
 
@@ -267,7 +271,8 @@ bool LocalEngine::adopt(const ContainerRecord& record, const ContainerState& sta
     Impl& impl = *impl_;
     ContainerSpec spec;
     try {
-        spec = make_spec(impl.paths, record, impl.image_of(record.image_digest));
+        spec = make_spec(impl.paths, record, impl.image_of(record.image_digest),
+                         impl.facts.bounding_capabilities);
     } catch (const Error& error) {
         impl.log.warning("adopting {}: {}", record.name,
                          error.what());  // its image is gone: it can run on, not exec

@@ -245,6 +245,7 @@ void ProjectNetwork::serve_dns(const ContainerRecord& record, const EndpointName
     if (!space.dns_udp.valid()) return;
     network::DnsClientOptions options;
     options.id = record.id;
+    options.upstream = record.service.dns;
     std::set<std::string> internal;
     for (const network::NetworkSpec& spec : hub().networks())
         if (spec.internal) internal.insert(spec.name);

@@ -124,13 +124,13 @@ struct RunningContainers::Live {
 };
 
 RunningContainers::RunningContainers(EventLoop& loop, const Paths& paths, KeeperClient& keeper,
-                                     const Log& log, Events events)
+                                     const HostFacts& facts, const Log& log, Events events)
     : loop_{loop},
       paths_{paths},
       keeper_{keeper},
       log_{log},
       events_{std::move(events)},
-      facts_{probe_host_facts()},
+      facts_{facts},
       cgroups_{detect_cgroups()},
       changed_{loop},
       tasks_{loop},

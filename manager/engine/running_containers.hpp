@@ -34,9 +34,9 @@ class RunningContainers {
         std::function<void(pid_t pid, int exit_code)> exec_exit;
     };
 
-    /// `paths` and `keeper` outlive this.
-    RunningContainers(EventLoop& loop, const Paths& paths, KeeperClient& keeper, const Log& log,
-                      Events events);
+    /// `paths`, `keeper` and `facts` outlive this.
+    RunningContainers(EventLoop& loop, const Paths& paths, KeeperClient& keeper, const HostFacts& facts,
+                      const Log& log, Events events);
 
     /// Starts the container's first process in the network namespace `netns` (-1: the host's). `at_gate` is called before
     /// the image's program runs. After a failure nothing of it is left.
@@ -82,7 +82,7 @@ class RunningContainers {
     KeeperClient& keeper_;
     Log log_;
     const Events events_;
-    const HostFacts facts_;
+    const HostFacts& facts_;
     const CgroupLayout cgroups_;
     DevicePrograms device_programs_;  // the kernel verifies each once
     Signal changed_;

@@ -27,6 +27,7 @@ compose::Service relevant_part(compose::Service service) {
     for (compose::VolumeMount& mount : service.volumes) mount.position = {};
     for (compose::FileGrant& grant : service.secrets) grant.position = {};
     for (compose::FileGrant& grant : service.configs) grant.position = {};
+    for (compose::DeviceGrant& grant : service.devices) grant.position = {};
     return service;
 }
 

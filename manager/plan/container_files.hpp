@@ -19,9 +19,15 @@ std::string hosts_file(const HostsInputs& inputs);
 
 std::string hostname_file(std::string_view hostname);
 
-/// The project's resolver at 127.0.0.11, the host's search domains, `ndots:0` and the host's other options.
-/// `host_resolv_conf` is the host's file; anything in it that is no `search`, `domain` or `options` line is
-/// left out.
-std::string resolv_conf(std::string_view host_resolv_conf);
+/// What a service says about names; each empty list leaves the host's.
+struct ResolverChoices {
+    std::vector<std::string> servers, search, options;
+};
+/// The project's resolver at 127.0.0.11 (which asks `servers` in its turn), search domains, and options with `ndots:0`
+/// unless they say otherwise. A search domain `.` means none. `host_resolv_conf` is the host's file; anything in it that
+/// is no `search`, `domain` or `options` line is left out.
+std::string resolv_conf(std::string_view host_resolv_conf, const ResolverChoices& choices);
+/// For a container without networks of its own: the host's file, or the service's choices in its place.
+std::string host_resolv_conf(std::string_view host_resolv_conf, const ResolverChoices& choices);
 
 }  // namespace stack::plan

@@ -76,8 +76,10 @@ ProcessSpec process_spec(const SpecInputs& inputs, const std::string& hostname) 
     process.oom_score_adj = service.oom_score_adj;
     process.rlimits = rlimits(service);
     try {
+        std::vector<std::string> added = service.cap_add;
+        if (service.privileged) added.emplace_back("ALL");
         process.capabilities = capability_sets(resolve_capabilities(
-            default_capabilities(), service.cap_add, service.cap_drop, inputs.last_capability));
+            default_capabilities(), added, service.cap_drop, inputs.available_capabilities));
     } catch (const Error& error) {
         if (error.position()) throw;
         throw blame(error, service, service.cap_add.empty() ? "cap_drop" : "cap_add");
@@ -152,11 +154,22 @@ void set_size(MountSpec& mount, std::int64_t bytes) {
     mount.options.push_back(fmt::format("size={}", bytes));
 }
 
-std::vector<MountSpec> all_mounts(const SpecInputs& inputs) {
+// What the service changes of the mounts that every container has.
+std::vector<MountSpec> own_mounts(const Service& service) {
     std::vector<MountSpec> mounts = default_mounts();
-    if (inputs.service.shm_size_bytes)
-        for (MountSpec& mount : mounts)
-            if (mount.destination == "/dev/shm") set_size(mount, *inputs.service.shm_size_bytes);
+    for (MountSpec& mount : mounts) {
+        const bool is_shm = mount.destination == "/dev/shm";
+        if (is_shm && service.shm_size_bytes) set_size(mount, *service.shm_size_bytes);
+        // POSIX shared memory is files: sharing the namespace takes sharing them.
+        if (is_shm && service.ipc_mode == "host") mount = bind_mount({"/dev/shm", "/dev/shm", false, "", ""});
+        if (service.privileged && mount.destination.starts_with("/sys"))
+            std::replace(mount.options.begin(), mount.options.end(), std::string{"ro"}, std::string{"rw"});
+    }
+    return mounts;
+}
+
+std::vector<MountSpec> all_mounts(const SpecInputs& inputs) {
+    std::vector<MountSpec> mounts = own_mounts(inputs.service);
     for (MountSpec& mount : wanted_mounts(inputs)) {
         std::erase_if(mounts, [&](const MountSpec& other) { return other.destination == mount.destination; });
         mounts.push_back(std::move(mount));
@@ -167,7 +180,23 @@ std::vector<MountSpec> all_mounts(const SpecInputs& inputs) {
 // ---- the rest
 // --------------------------------------------------------------------------------------------------
 
-ResourceSpec resources(const Service& service) {
+// `c 42:* rmw`, whose form the loader has checked.
+DeviceRule device_rule(const std::string& text) {
+    const std::vector<std::string> words = split(text, ' ');
+    const std::vector<std::string> numbers = split(words.at(1), ':');
+    const auto number = [](const std::string& digits) -> std::optional<std::int64_t> {
+        if (digits == "*") return std::nullopt;
+        return parse_int(digits);
+    };
+    return {.allow = true,
+            .type = words.at(0).at(0),
+            .major = number(numbers.at(0)),
+            .minor = number(numbers.at(1)),
+            .access = words.at(2)};
+}
+
+ResourceSpec resources(const SpecInputs& inputs) {
+    const Service& service = inputs.service;
     constexpr std::uint64_t kPeriodUs = 100000;
     ResourceSpec result;
     if (service.mem_limit_bytes && *service.mem_limit_bytes > 0) {
@@ -189,16 +218,35 @@ ResourceSpec resources(const Service& service) {
     }
     if (service.pids_limit) result.pids_limit = *service.pids_limit > 0 ? *service.pids_limit : -1;
     result.devices = default_device_rules();
+    result.devices.insert(result.devices.end(), inputs.device_rules.begin(), inputs.device_rules.end());
+    for (const std::string& text : service.device_cgroup_rules) result.devices.push_back(device_rule(text));
+    if (service.privileged)
+        result.devices.push_back({.allow = true, .type = 'a', .major = {}, .minor = {}, .access = "rwm"});
     return result;
+}
+
+bool shares_with_host(const Service& service, NamespaceKind kind) {
+    switch (kind) {
+        case NamespaceKind::network:
+            return service.network_mode == "host";
+        case NamespaceKind::pid:
+            return service.pid_mode == "host";
+        case NamespaceKind::ipc:
+            return service.ipc_mode == "host";
+        case NamespaceKind::uts:
+            return service.uts_mode == "host";
+        case NamespaceKind::cgroup:
+            return service.cgroup_mode == "host";
+        default:
+            return false;
+    }
 }
 
 std::vector<NamespaceSpec> namespaces(const SpecInputs& inputs) {
     std::vector<NamespaceSpec> result;
     for (NamespaceSpec spec : default_namespaces()) {
-        if (spec.kind == NamespaceKind::network) {
-            if (inputs.service.network_mode == "host") continue;
-            spec.path = inputs.network_namespace;
-        }
+        if (shares_with_host(inputs.service, spec.kind)) continue;
+        if (spec.kind == NamespaceKind::network) spec.path = inputs.network_namespace;
         result.push_back(std::move(spec));
     }
     return result;
@@ -284,7 +332,8 @@ std::vector<ResolvedMount> resolve_mounts(const Service& service, const ImageCon
 std::string effective_hostname(const Service& service, const std::string& id,
                                const std::string& host_hostname) {
     if (!service.hostname.empty()) return service.hostname;
-    if (service.network_mode == "host" && !host_hostname.empty()) return host_hostname;
+    const bool is_hosts = service.network_mode == "host" || service.uts_mode == "host";
+    if (is_hosts && !host_hostname.empty()) return host_hostname;
     return id.substr(0, 12);
 }
 
@@ -293,20 +342,25 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     check_sysctls(service);
     ContainerSpec spec;
     spec.id = inputs.id;
-    spec.hostname = effective_hostname(service, inputs.id, inputs.host_hostname);
-    spec.domainname = service.domainname;
+    const std::string hostname = effective_hostname(service, inputs.id, inputs.host_hostname);
+    if (service.uts_mode != "host") {
+        spec.hostname = hostname;
+        spec.domainname = service.domainname;
+    }
     spec.root.lower = inputs.layers;
     spec.root.upper = inputs.upper;
     spec.root.work = inputs.work;
     spec.root.readonly = service.read_only;
-    spec.process = process_spec(inputs, spec.hostname);
+    spec.process = process_spec(inputs, hostname);
     spec.mounts = all_mounts(inputs);
     spec.namespaces = namespaces(inputs);
     spec.cgroups_path = inputs.cgroups_path;
-    spec.resources = resources(service);
+    spec.resources = resources(inputs);
+    spec.devices = inputs.devices;
     spec.sysctl = service.sysctls;
-    if (service.security.seccomp_unconfined) spec.seccomp.kind = SeccompSpec::Kind::unconfined;
-    if (!service.security.system_paths_unconfined) {
+    if (service.privileged || service.security.seccomp_unconfined)
+        spec.seccomp.kind = SeccompSpec::Kind::unconfined;
+    if (!service.privileged && !service.security.system_paths_unconfined) {
         spec.masked_paths = default_masked_paths();
         spec.readonly_paths = default_readonly_paths();
     }

@@ -45,7 +45,11 @@ struct SpecInputs {
     std::string host_hostname;  ///< what a container in the host's network is called unless its service says
 
     std::uint16_t console_width = 0, console_height = 0;
-    int last_capability = 40;  ///< /proc/sys/kernel/cap_last_cap: what ALL means
+    std::uint64_t available_capabilities = (std::uint64_t{1} << 41) - 1;  ///< what ALL means
+
+    /// With `privileged` every node of the host, else what `devices` names; and the rules that let them be used.
+    std::vector<DeviceSpec> devices;
+    std::vector<DeviceRule> device_rules;
 };
 
 /// `file:line:column`, or empty.
@@ -62,7 +66,7 @@ std::vector<ResolvedMount> resolve_mounts(const compose::Service& service, const
 /// Sorted.
 std::vector<std::string> anonymous_volume_targets(const compose::Service& service, const ImageConfig& image);
 
-/// The hostname a container gets: the service's, the host's with `network_mode: host`, else 12 digits of its
+/// The hostname a container gets: the service's, the host's with `network_mode: host` or `uts: host`, else 12 digits of its
 /// id.
 std::string effective_hostname(const compose::Service& service, const std::string& id,
                                const std::string& host_hostname);

@@ -22,9 +22,7 @@ class ImagePush : public ImageWorkerTest {
         if (!IsSkipped()) server_ = std::make_unique<RegistryServer>(directory_.file("registry"));
     }
     [[nodiscard]] std::string name(const std::string& image) const { return server_->host() + "/" + image; }
-    std::string skopeo(const std::string& words) const {
-        return shell("skopeo --insecure-policy " + words);
-    }
+    std::string skopeo(const std::string& words) const { return shell("skopeo --insecure-policy " + words); }
 
     std::unique_ptr<RegistryServer> server_;
 };

@@ -28,6 +28,7 @@ Project without_places(Project project) {
         for (VolumeMount& mount : service.volumes) mount.position = {};
         for (FileGrant& grant : service.secrets) grant.position = {};
         for (FileGrant& grant : service.configs) grant.position = {};
+        for (DeviceGrant& grant : service.devices) grant.position = {};
     }
     const auto clear = [](auto& resources) {
         for (auto& [key, resource] : resources) resource.position = {};

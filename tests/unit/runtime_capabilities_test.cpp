@@ -17,6 +17,8 @@ using testing::IsEmpty;
 using testing::Not;
 
 constexpr int kLast = 40;
+constexpr std::uint64_t kAll = (std::uint64_t{1} << 41) - 1;
+constexpr std::uint64_t kUpTo37 = (std::uint64_t{1} << 38) - 1;
 
 TEST(Capabilities, DefaultsAreDockersLessNetRaw) {
     EXPECT_EQ(default_capabilities().size(), 13u);
@@ -26,26 +28,39 @@ TEST(Capabilities, DefaultsAreDockersLessNetRaw) {
 
 TEST(Capabilities, AreAddedAndDroppedByAnySpelling) {
     const auto names =
-        resolve_capabilities({"CAP_CHOWN", "CAP_KILL"}, {"net_raw", "CAP_sys_time"}, {"Kill"}, kLast);
+        resolve_capabilities({"CAP_CHOWN", "CAP_KILL"}, {"net_raw", "CAP_sys_time"}, {"Kill"}, kAll);
     EXPECT_THAT(names, ElementsAre("CAP_CHOWN", "CAP_NET_RAW", "CAP_SYS_TIME"));
 }
 
 TEST(Capabilities, DropAllThenAddLeavesTheAddedOnly) {
-    EXPECT_THAT(resolve_capabilities(default_capabilities(), {"NET_BIND_SERVICE"}, {"ALL"}, kLast),
+    EXPECT_THAT(resolve_capabilities(default_capabilities(), {"NET_BIND_SERVICE"}, {"ALL"}, kAll),
                 ElementsAre("CAP_NET_BIND_SERVICE"));
-    EXPECT_THAT(resolve_capabilities(default_capabilities(), {}, {"all"}, kLast), IsEmpty());
+    EXPECT_THAT(resolve_capabilities(default_capabilities(), {}, {"all"}, kAll), IsEmpty());
 }
 
-TEST(Capabilities, AddAllMeansWhatTheKernelHas) {
-    const auto names = resolve_capabilities({}, {"ALL"}, {"SYS_ADMIN"}, 37);
+TEST(Capabilities, AddAllMeansWhatIsAvailable) {
+    const auto names = resolve_capabilities({}, {"ALL"}, {"SYS_ADMIN"}, kUpTo37);
     EXPECT_EQ(names.size(), 37u);
     EXPECT_THAT(names, Not(Contains("CAP_SYS_ADMIN")));
     EXPECT_THAT(names, Not(Contains("CAP_BPF")));  // number 39
 }
 
+TEST(Capabilities, WhatIsNotAvailableIsRefusedByNameWhereItWasAskedFor) {
+    const std::uint64_t without_resource = kAll & ~(std::uint64_t{1} << 24);
+    EXPECT_THAT(resolve_capabilities({"CAP_CHOWN", "CAP_SYS_RESOURCE"}, {}, {}, without_resource),
+                ElementsAre("CAP_CHOWN"));
+    try {
+        resolve_capabilities({}, {"ALL", "SYS_RESOURCE"}, {}, without_resource);
+        FAIL() << "accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::permission);
+        EXPECT_THAT(error.message(), testing::HasSubstr("SYS_RESOURCE"));
+    }
+}
+
 TEST(Capabilities, UnknownNameIsRefusedWithTheNearest) {
     try {
-        resolve_capabilities({}, {"NET_ADMN"}, {}, kLast);
+        resolve_capabilities({}, {"NET_ADMN"}, {}, kAll);
         FAIL() << "accepted";
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::invalid_input);

@@ -256,6 +256,44 @@ TEST(SpecBuilder, NamesTheNearestLimitForAnUnknownOne) {
     EXPECT_EQ(error_of([&] { build_container_spec(in); }).hint(), "did you mean \"nofile\"?");
 }
 
+TEST(SpecBuilder, PrivilegedTakesEveryRestrictionAway) {
+    SpecInputs in = inputs();
+    in.service.privileged = true;
+    in.service.cap_drop = {"SYS_TIME"};
+    in.available_capabilities = (std::uint64_t{1} << 41) - 1 - (std::uint64_t{1} << 24);
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_EQ(spec.process.capabilities.effective.size(), 39u);  // all but SYS_RESOURCE and SYS_TIME
+    EXPECT_EQ(spec.seccomp.kind, SeccompSpec::Kind::unconfined);
+    EXPECT_TRUE(spec.masked_paths.empty() && spec.readonly_paths.empty());
+    EXPECT_THAT(mount_at(spec, "/sys").options, Contains("rw"));
+    EXPECT_EQ(spec.resources.devices.back(), (DeviceRule{true, 'a', {}, {}, "rwm"}));
+}
+
+TEST(SpecBuilder, HandsDevicesAndTheirRulesOn) {
+    SpecInputs in = inputs();
+    in.devices = {{.path = "/dev/kvm", .major = 10, .minor = 232}};
+    in.device_rules = {{true, 'c', 10, 232, "rw"}};
+    in.service.device_cgroup_rules = {"b 7:* r"};
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_EQ(spec.devices, in.devices);
+    const std::vector<DeviceRule>& rules = spec.resources.devices;
+    ASSERT_GE(rules.size(), 2u);
+    EXPECT_EQ(rules[rules.size() - 2], in.device_rules.front());
+    EXPECT_EQ(rules.back(), (DeviceRule{true, 'b', 7, {}, "r"}));
+}
+
+TEST(SpecBuilder, LeavesOutTheNamespacesThatAreTheHosts) {
+    SpecInputs in = inputs();
+    in.service.pid_mode = in.service.ipc_mode = in.service.uts_mode = in.service.cgroup_mode = "host";
+    in.host_hostname = "machine";
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_THAT(spec.namespaces, ElementsAre(NamespaceSpec{NamespaceKind::mount, ""},
+                                             NamespaceSpec{NamespaceKind::network, "fd:netns"}));
+    EXPECT_EQ(spec.hostname, "");  // setting it would rename the host
+    EXPECT_THAT(spec.process.env, Contains("HOSTNAME=machine"));
+    EXPECT_EQ(mount_at(spec, "/dev/shm").source, "/dev/shm");
+}
+
 TEST(SpecBuilder, MakesNoNetworkNamespaceInTheHostsNetwork) {
     SpecInputs in = inputs();
     in.service.network_mode = "host";
@@ -339,9 +377,20 @@ TEST(ContainerFiles, NameTheContainerAndItsExtraHosts) {
 }
 
 TEST(ContainerFiles, PointTheResolverAtTheProjectAndKeepTheHostsSearchList) {
-    EXPECT_EQ(resolv_conf("nameserver 10.0.0.1\nsearch\ta.example b.example\noptions ndots:5 edns0\n# x\n"),
-              "nameserver 127.0.0.11\nsearch a.example b.example\noptions edns0 ndots:0\n");
-    EXPECT_EQ(resolv_conf(""), "nameserver 127.0.0.11\noptions ndots:0\n");
+    EXPECT_EQ(
+        resolv_conf("nameserver 10.0.0.1\nsearch\ta.example b.example\noptions ndots:5 edns0\n# x\n", {}),
+        "nameserver 127.0.0.11\nsearch a.example b.example\noptions edns0 ndots:0\n");
+    EXPECT_EQ(resolv_conf("", {}), "nameserver 127.0.0.11\noptions ndots:0\n");
+}
+
+TEST(ContainerFiles, LetTheServiceChooseSearchDomainsAndOptions) {
+    const char* host = "nameserver 10.0.0.1\nsearch a.example\noptions ndots:5 edns0\n";
+    EXPECT_EQ(resolv_conf(host, {{"192.0.2.1"}, {"corp.example"}, {"ndots:2"}}),
+              "nameserver 127.0.0.11\nsearch corp.example\noptions ndots:2\n");
+    EXPECT_EQ(resolv_conf(host, {{}, {"."}, {}}), "nameserver 127.0.0.11\noptions edns0 ndots:0\n");
+    EXPECT_EQ(host_resolv_conf(host, {}), host);
+    EXPECT_EQ(host_resolv_conf(host, {{"192.0.2.1"}, {}, {}}),
+              "nameserver 192.0.2.1\nsearch a.example\noptions ndots:5 edns0\n");
 }
 
 }  // namespace
