@@ -1,11 +1,13 @@
 #include "runtime/base/path_at.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/text.hpp"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,30 +54,51 @@ std::vector<std::string> names_in(UniqueFd dir, std::string_view what) {
     return names;
 }
 
-// One descriptor per level, never a path: nobody can swap a component under us. Depth is bounded because a
-// hostile tree may nest deeper than the stack; what lies deeper stays and is reported (ELOOP).
-void remove_below(int dir, const std::string& name, int depth, int& first_error) {
-    if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return;
-    if (errno != EISDIR && errno != EPERM) {
-        if (first_error == 0) first_error = errno;
-        return;
+// Removes a tree that strangers made, by descriptors, never by a path: nobody can swap a component under us. Each level costs
+// a descriptor and a stack frame, so what lies too deep is moved up to the tree's top and removed from there.
+class TreeRemoval {
+  public:
+    /// The errno of the first failure, 0 when all is gone.
+    int run(int dir, const std::string& name) {
+        remove(dir, name, 0);
+        return first_error_;
     }
-    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
-    if (errno != ENOTEMPTY && errno != EEXIST) {
-        if (first_error == 0) first_error = errno;
-        return;
+
+  private:
+    static constexpr int kMaxDepth = 64;
+
+    void fail(int error) {
+        if (first_error_ == 0) first_error_ = error;
     }
-    constexpr int kMaxDepth = 2000;
-    UniqueFd child{::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!child.valid() || depth > kMaxDepth) {
-        if (first_error == 0) first_error = child.valid() ? ELOOP : errno;
-        return;
+
+    void remove(int dir, const std::string& name, int depth) {
+        if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return;
+        if (errno != EISDIR && errno != EPERM) return fail(errno);
+        if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+        if (errno != ENOTEMPTY && errno != EEXIST) return fail(errno);
+        if (depth == kMaxDepth) return move_up(dir, name);
+        const UniqueFd child{::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        if (!child.valid()) return fail(errno);
+        if (depth == 0) top_ = child.get();
+        std::size_t moved_before = 0;
+        do {
+            moved_before = moved_;
+            for (const std::string& entry : list_directory_at(child.get()))
+                remove(child.get(), entry, depth + 1);
+        } while (depth == 0 && moved_ != moved_before);
+        if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) fail(errno);
     }
-    for (const std::string& entry : list_directory_at(child.get()))
-        remove_below(child.get(), entry, depth + 1, first_error);
-    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && first_error == 0)
-        first_error = errno;
-}
+
+    void move_up(int dir, const std::string& name) {
+        const std::string unused = random_hex(16);
+        if (::renameat2(dir, name.c_str(), top_, unused.c_str(), RENAME_NOREPLACE) != 0) return fail(errno);
+        ++moved_;
+    }
+
+    int top_ = -1;
+    std::size_t moved_ = 0;
+    int first_error_ = 0;
+};
 
 }  // namespace
 
@@ -152,15 +175,13 @@ std::string read_file(const std::string& path, std::size_t limit) {
 }
 
 void remove_tree_at(int dir, const std::string& name) {
-    int first_error = 0;
-    remove_below(dir, name, 0, first_error);
-    if (first_error != 0) throw Error::from_errno(first_error, fmt::format("remove '{}'", name));
+    if (const int error = TreeRemoval{}.run(dir, name); error != 0)
+        throw Error::from_errno(error, fmt::format("remove '{}'", name));
 }
 
 void remove_tree(const std::string& path) {
-    int first_error = 0;
-    remove_below(AT_FDCWD, path, 0, first_error);
-    if (first_error != 0) throw Error::from_errno(first_error, fmt::format("remove '{}'", path));
+    if (const int error = TreeRemoval{}.run(AT_FDCWD, path); error != 0)
+        throw Error::from_errno(error, fmt::format("remove '{}'", path));
 }
 
 std::vector<std::string> list_directory(const std::string& path) {
