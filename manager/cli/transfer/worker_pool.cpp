@@ -75,13 +75,12 @@ class WorkerPool {
         JobOutcome& outcome = result_.outcomes[index];
         outcome.error = running_.at(index).conclude();
         running_.erase(index);
-        using State = TransferRow::State;
         if (!outcome.error) {
-            display_.end(index, State::done);
+            display_.end(index, TransferRow::State::done);
             return;
         }
         outcome.error->add_context(jobs_[index].purpose);
-        display_.end(index, result_.signal ? State::interrupted : State::failed);
+        display_.end(index, result_.signal ? TransferRow::State::interrupted : TransferRow::State::failed);
     }
 
     const std::vector<WorkerJob>& jobs_;
