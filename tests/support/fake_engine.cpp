@@ -1,5 +1,6 @@
 #include "tests/support/fake_engine.hpp"
 
+#include "manager/engine/volume_store.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
