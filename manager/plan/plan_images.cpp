@@ -57,7 +57,7 @@ class ImagePlanner {
     [[nodiscard]] Wish decide_missing(const std::string& policy) const {
         if (options_.offline) return {false, false, "nothing is to be fetched (--offline)"};
         if (policy == "never" || policy == "build")
-            return {false, false, fmt::format("pull_policy {} lets nothing be fetched", policy)};
+            return {false, false, fmt::format("with pull_policy \"{}\" it is not fetched", policy)};
         return {true, oldest_allowed(policy, {}) == std::chrono::nanoseconds{0}, "not there"};
     }
 
@@ -88,9 +88,9 @@ std::vector<const Service*> chosen_services(const compose::Project& project,
 Error missing_image(const Service& service, const std::string& why, bool offline) {
     Error error{ErrorKind::not_found,
                 fmt::format("image '{}' is not in the store, and {}", service.image, why)};
-    error.with_hint(offline
-                        ? fmt::format("fetch it while there is a network: stack image pull {}", service.image)
-                        : fmt::format("pull it: stack image pull {}", service.image));
+    error.with_hint(
+        fmt::format("{}: stack image pull {}; or import it: stack image import {} <archive or folder>",
+                    offline ? "fetch it while there is a network" : "pull it", service.image, service.image));
     return image_error(std::move(error), service);
 }
 

@@ -92,8 +92,12 @@ TEST_F(BadInput, HeldPortNamesItsHolder) {
 
 TEST_F(BadInput, MissingImageIsNamedWithTheWayToGetIt) {
     const std::string said = refusal("services:\n  web:\n    image: no-such-image\n");
-    EXPECT_THAT(said, HasSubstr("no-such-image"));
-    EXPECT_THAT(said, HasSubstr("stack image import"));
+    EXPECT_THAT(said, HasSubstr("cannot pull image \"no-such-image\""));
+    EXPECT_THAT(said, HasSubstr("compose.yaml:3:12"));
+    const Outcome offline = stack().run({"--offline", "up", "-d"});
+    EXPECT_EXIT_CODE(offline, 1);
+    EXPECT_THAT(offline.err, HasSubstr("stack image pull no-such-image"));
+    EXPECT_THAT(offline.err, HasSubstr("stack image import no-such-image"));
 }
 
 TEST_F(BadInput, MissingBindSourceIsNamedWithItsLine) {
