@@ -85,6 +85,23 @@ TEST_F(ImagePush, KeepsUncompressedLayersAsTheyAre) {
     expect_sound_store("second");
 }
 
+// Made by buildah, pushed by us, pulled and looked into by buildah.
+TEST_F(ImagePush, GoesRoundWithBuildah) {
+    const std::string buildah = "buildah --root " + directory_.file("storage") + " --runroot " +
+                                directory_.file("run") + " --storage-driver vfs ";
+    shell("mkdir -p fs/etc && echo hello > fs/etc/greeting && " + buildah + "from --name made scratch && " +
+          buildah + "add -q made fs / && " + buildah + "config --label a=b --cmd /bin/sh made && " + buildah +
+          "commit -q made oci:layout:1");
+    const Answer made = work("import " + name("app:1") + " layout");
+    ASSERT_EQ(made.error, "");
+    ASSERT_EQ(work("push " + name("app:1")).error, "");
+    const std::string pulled = shell(buildah + "pull -q --tls-verify=false " + name("app:1"));
+    EXPECT_THAT(store().get(name("app:1")).id, testing::EndsWith(pulled.substr(0, pulled.find('\n'))));
+    shell(buildah + "from --name back --pull-never " + name("app:1"));
+    EXPECT_EQ(shell("cat $(" + buildah + "mount back)/etc/greeting"), "hello\n");
+    shell(buildah + "umount -a && " + buildah + "rm -a && " + buildah + "rmi -a");
+}
+
 TEST_F(ImagePush, SaysWhatItCannotSend) {
     EXPECT_THAT(work("push " + name("none:1")).error, HasSubstr("not in the store"));
     EXPECT_THAT(work("push " + name("app@sha256:" + std::string(64, 'a'))).error, HasSubstr("has a digest"));
