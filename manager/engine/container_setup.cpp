@@ -330,7 +330,8 @@ ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const
     inputs.host_hostname = own_hostname();
     inputs.available_capabilities = available_capabilities;
     GrantedDevices granted = granted_devices(record.service);
-    inputs.devices = record.service.privileged ? all_host_devices() : std::move(granted.nodes);
+    inputs.devices = std::move(granted.nodes);
+    if (record.service.privileged) add_all_host_devices(inputs.devices);
     inputs.device_rules = std::move(granted.rules);
     return plan::build_container_spec(inputs);
 }

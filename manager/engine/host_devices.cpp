@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -77,13 +78,16 @@ GrantedDevices granted_devices(const compose::Service& service) {
     return result;
 }
 
-std::vector<DeviceSpec> all_host_devices() {
+void add_all_host_devices(std::vector<DeviceSpec>& nodes) {
     constexpr std::array<std::string_view, 5> kOwn{"pts", "shm", "mqueue", "ptmx", "console"};
-    std::vector<DeviceSpec> nodes;
+    std::set<std::string> taken;
+    for (const DeviceSpec& node : nodes) taken.insert(node.path);
+    std::vector<DeviceSpec> all;
     for (const std::string& name : list_directory("/dev"))
         if (std::find(kOwn.begin(), kOwn.end(), name) == kOwn.end())
-            add_nodes("/dev/" + name, "/dev/" + name, 1, nodes);
-    return nodes;
+            add_nodes("/dev/" + name, "/dev/" + name, 1, all);
+    for (DeviceSpec& node : all)
+        if (!taken.contains(node.path)) nodes.push_back(std::move(node));
 }
 
 }  // namespace stack::engine

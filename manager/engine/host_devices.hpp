@@ -17,7 +17,8 @@ struct GrantedDevices {
 /// Error(not_found, invalid_input) at the entry's position.
 GrantedDevices granted_devices(const compose::Service& service);
 
-/// Every node below /dev but those that a container has its own of (terminals, shared memory, message queues).
-std::vector<DeviceSpec> all_host_devices();
+/// Adds every node below /dev, under its own name where `nodes` has none of that name yet; not those that a container has
+/// its own of (terminals, shared memory, message queues).
+void add_all_host_devices(std::vector<DeviceSpec>& nodes);
 
 }  // namespace stack::engine

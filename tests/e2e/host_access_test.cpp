@@ -89,6 +89,14 @@ TEST_F(HostAccess, PrivilegedHasEverythingThatItsMakerHas) {
     EXPECT_EQ(exec("web", {"sh", "-c", "cat </dev/null >/dev/kmsg && echo open"}).out, "open\n");
 }
 
+TEST_F(HostAccess, PrivilegedHasItsDevicesUnderTheNamesItGaveThem) {
+    up(
+        fmt::format("services: {{web: {{image: payload, command: [stack-payload, sleep], privileged: true, "
+                    "devices: ['{}:/dev/thing']}}}}",
+                    node_without_driver()));
+    EXPECT_THAT(exec("web", {"cat", "/dev/thing"}).text(), HasSubstr("No such device or address"));
+}
+
 TEST_F(HostAccess, NamespacesOfTheHostAreSharedByName) {
     up(R"(
 services:
