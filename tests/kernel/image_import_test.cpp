@@ -9,6 +9,7 @@
 #include "runtime/image/sandbox.hpp"
 #include "runtime/image/sha256.hpp"
 #include "tests/kernel/image_tar.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/temp_root.hpp"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ class Import : public testing::Test {
     };
     Answer import(std::vector<std::string> words, const std::string& root = "root") const {
         SpawnOptions options;
-        options.argv = {STACK_BINARY_DIR "/stack-image", "import", "--root", directory_.file(root)};
+        options.argv = {test::program_path("stack-image"), "import", "--root", directory_.file(root)};
         options.argv.insert(options.argv.end(), words.begin(), words.end());
         const CommandResult result = run_command(options, 30000);
         EXPECT_EQ(result.err, "");
@@ -180,8 +181,8 @@ TEST_F(Import, ReadsArchivesOfEveryKindToTheSameLayer) {
 }
 
 TEST_F(Import, ReadsAPipe) {
-    shell("mkdir -p rootfs/etc && echo x > rootfs/etc/f && tar -C rootfs -cf - . | gzip | " STACK_BINARY_DIR
-          "/stack-image import --root root piped -");
+    shell("mkdir -p rootfs/etc && echo x > rootfs/etc/f && tar -C rootfs -cf - . | gzip | " +
+          test::program_path("stack-image") + " import --root root piped -");
     EXPECT_EQ(read_file(store().get("piped").layer_paths.at(0) + "/etc/f"), "x\n");
 }
 
@@ -343,8 +344,8 @@ TEST_F(Import, AKilledImportLeavesNothingThatTheNextOneDoesNotClean) {
     const std::string digest = import({"kept", directory_.file("rootfs")}).digest();
     for (int i = 0; i < 12; ++i) {
         SpawnOptions options;
-        options.argv = {STACK_BINARY_DIR "/stack-image", "import", "--root",
-                        directory_.file("root"),         "app",    source};
+        options.argv = {test::program_path("stack-image"), "import", "--root",
+                        directory_.file("root"),           "app",    source};
         options.fds = {-1, -1, -1};
         const ProcessHandle worker = spawn(options);
         std::this_thread::sleep_for(std::chrono::milliseconds{4 * i});  // where it dies is the test
@@ -361,8 +362,8 @@ TEST_F(Import, AKilledImportLeavesNothingThatTheNextOneDoesNotClean) {
 TEST_F(Import, ATermSignalStopsItCleanly) {
     shell("mkfifo pipe");
     SpawnOptions options;
-    options.argv = {STACK_BINARY_DIR "/stack-image", "import", "--root",
-                    directory_.file("root"),         "app",    directory_.file("pipe")};
+    options.argv = {test::program_path("stack-image"), "import", "--root",
+                    directory_.file("root"),           "app",    directory_.file("pipe")};
     Pipe out = make_pipe();
     options.fds = {-1, out.write.get(), -1};
     const ProcessHandle worker = spawn(options);

@@ -451,9 +451,9 @@ TEST_F(ImagePull, SaysHowMuchSpaceIsMissing) {
     document["layers"][0]["size"] = 100'000'000;
     const std::string image = name("huge@" + plant("huge", document));
     // A disk of four megabytes, gone with its mount namespace.
-    const std::string out = shell("mkdir small && unshare -m sh -c 'mount -t tmpfs -o size=4m none small; " +
-                                  std::string{kWorkerProgram} + " pull --root small " + image +
-                                  "; ls small/images/downloads small/staging'");
+    const std::string out =
+        shell("mkdir small && unshare -m sh -c 'mount -t tmpfs -o size=4m none small; " + kWorkerProgram +
+              " pull --root small " + image + "; ls small/images/downloads small/staging'");
     EXPECT_THAT(out, HasSubstr("needs at least 200MB"));
     EXPECT_THAT(out, HasSubstr("are free"));
     EXPECT_THAT(out, testing::EndsWith("small/images/downloads:\n\nsmall/staging:\n"));

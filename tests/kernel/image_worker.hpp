@@ -6,6 +6,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/image/image_store.hpp"
 #include "runtime/image/sha256.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/temp_root.hpp"
 
 #include <unistd.h>
@@ -19,7 +20,7 @@
 
 namespace stack::test {
 
-inline constexpr const char* kWorkerProgram = STACK_BINARY_DIR "/stack-image";
+inline const std::string kWorkerProgram = program_path("stack-image");
 
 class ImageWorkerTest : public testing::Test {
   protected:

@@ -1,6 +1,7 @@
 // stack-init, as PID 1 of a pid namespace and as an ordinary process.
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/fd.hpp"
+#include "tests/support/paths.hpp"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -22,7 +23,7 @@
 namespace stack {
 namespace {
 
-const std::string kInit = std::string{STACK_BINARY_DIR} + "/stack-init";
+const std::string kInit = test::program_path("stack-init");
 
 struct Result {
     int exit_code;

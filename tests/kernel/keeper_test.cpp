@@ -5,6 +5,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/keeper/keeper_client.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -58,7 +59,7 @@ class KeeperTest : public testing::Test {
                const std::string& journal = {}) {
         const auto tests = std::filesystem::read_symlink("/proc/self/exe").parent_path();
         arguments.insert(arguments.begin(), tests / "keeper_test_supervisor");
-        keeper = start_keeper({std::string{STACK_BINARY_DIR} + "/stack-keeper",
+        keeper = start_keeper({test::program_path("stack-keeper"),
                                journal.empty() ? directory + "/journal" : journal, arguments, "/",
                                std::move(held)});
     }

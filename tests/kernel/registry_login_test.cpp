@@ -6,6 +6,7 @@
 #include "runtime/image/registry/settings.hpp"
 #include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/registry_server.hpp"
 #include "tests/support/script_server.hpp"
 #include "tests/support/temp_root.hpp"
@@ -246,7 +247,7 @@ class Login : public Protected {
         write_all(in.write.get(), input, "a pipe");
         in.write.reset();
         SpawnOptions options;
-        options.argv = {STACK_BINARY_DIR "/stack-image", words.front(), "--root", directory_.file("root")};
+        options.argv = {test::program_path("stack-image"), words.front(), "--root", directory_.file("root")};
         options.argv.insert(options.argv.end(), words.begin() + 1, words.end());
         options.fds = {in.read.get()};
         options.env =

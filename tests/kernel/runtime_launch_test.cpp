@@ -5,6 +5,7 @@
 #include "runtime/protected_exe.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -545,7 +546,7 @@ TEST_F(RuntimeLaunch, ProcessIsBornInItsControlGroupAndSeesNoOther) {
 
 TEST_F(RuntimeLaunch, InitRunsTheCommandAndPassesItsExitCodeOn) {
     LaunchOptions options;
-    options.init_path = std::string{STACK_BINARY_DIR} + "/stack-init";
+    options.init_path = test::program_path("stack-init");
     ContainerSpec wanted = spec({"sh", "-c", "echo $$; cat /proc/1/cmdline | tr '\\0' ' '; exit 7"});
     wanted.init = true;
     const ContainerRun result = run(wanted, {}, options);

@@ -1,6 +1,7 @@
 #include "tests/support/golden.hpp"
 
 #include "runtime/base/text.hpp"
+#include "tests/support/paths.hpp"
 
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ std::string first_difference(std::string_view expected, std::string_view actual)
 }  // namespace
 
 ::testing::AssertionResult matches_golden(const std::string& name, std::string_view text) {
-    const std::string path = std::string{STACK_SOURCE_DIR} + "/tests/golden/" + name;
+    const std::string path = source_path("tests/golden/") + name;
     if (::getenv("STACK_UPDATE_GOLDEN") != nullptr) {
         std::filesystem::create_directories(std::filesystem::path{path}.parent_path());
         std::ofstream{path, std::ios::binary} << text;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/paths.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -38,7 +39,7 @@ void make_payload_rootfs(const std::string& directory) {
     fs::permissions(root / "tmp", fs::perms::all | fs::perms::sticky_bit);
     const std::string busybox = find_busybox();
     fs::copy_file(busybox, root / "bin/busybox");
-    fs::copy_file(std::string{STACK_TEST_BINARY_DIR} + "/stack-payload", root / "bin/stack-payload");
+    fs::copy_file(test_program_path("stack-payload"), root / "bin/stack-payload");
     link_applets(busybox, root / "bin");
     std::ofstream{root / "etc/passwd"}
         << "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n";

@@ -3,6 +3,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/text.hpp"
+#include "tests/support/paths.hpp"
 
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +18,7 @@ namespace stack::test {
 ScriptServer::ScriptServer(const std::string& script, const std::vector<std::string>& arguments) {
     Pipe out = make_pipe();
     SpawnOptions options;
-    options.argv = {"/usr/bin/python3", STACK_SOURCE_DIR "/tests/support/" + script};
+    options.argv = {"/usr/bin/python3", source_path("tests/support/" + script)};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     options.fds = {-1, out.write.get(), STDERR_FILENO};
     process_ = spawn(options);

@@ -5,6 +5,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/text.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/support/payload_image.hpp"
 #include "tests/support/processes.hpp"
 
@@ -181,7 +182,7 @@ StackRunner::~StackRunner() {
 
 std::string StackRunner::program() {
     const char* given = ::getenv("STACK_PROGRAM");
-    return given != nullptr && *given != '\0' ? given : std::string{STACK_BINARY_DIR} + "/stack";
+    return given != nullptr && *given != '\0' ? given : program_path("stack");
 }
 
 std::string StackRunner::container(std::string_view service, int number) const {

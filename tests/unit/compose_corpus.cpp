@@ -1,5 +1,7 @@
 #include "tests/unit/compose_corpus.hpp"
 
+#include "tests/support/paths.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
@@ -8,7 +10,7 @@
 
 namespace stack::compose::test {
 
-const std::string kCorpus = std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/corpus";
+const std::string kCorpus = stack::test::source_path("tests/golden/compose/corpus");
 
 std::vector<std::string> corpus_names() {
     std::vector<std::string> names;

@@ -1,5 +1,6 @@
 // Each mistake in tests/golden/compose/errors/NAME.yaml is told as NAME.txt says: place, line, caret, hint.
 #include "tests/support/golden.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/unit/compose_fixture.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 namespace stack::compose::test {
 namespace {
 
-const std::string kErrors = std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/errors";
+const std::string kErrors = stack::test::source_path("tests/golden/compose/errors");
 
 std::vector<std::string> error_names() {
     std::vector<std::string> names;

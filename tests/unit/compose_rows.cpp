@@ -1,5 +1,7 @@
 #include "tests/unit/compose_rows.hpp"
 
+#include "tests/support/paths.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
@@ -13,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kRows = std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/rows";
+const std::string kRows = stack::test::source_path("tests/golden/compose/rows");
 
 // A plain scalar is what it looks like in YAML 1.2; a quoted one is text.
 json scalar_value(const YAML::Node& node) {

@@ -5,6 +5,7 @@
 
 #include "manager/compose/config_output.hpp"
 #include "manager/compose/keys.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/unit/compose_fixture.hpp"
 
 #include <algorithm>
@@ -187,7 +188,7 @@ TEST(ComposeRows, EveryRuleHasACaseOrNamesItsTest) {
             continue;
         }
         const std::size_t space = rule.elsewhere.find(' '), dot = rule.elsewhere.rfind('.');
-        std::ifstream file{std::string{STACK_SOURCE_DIR} + "/" + rule.elsewhere.substr(0, space)};
+        std::ifstream file{stack::test::source_path(rule.elsewhere.substr(0, space))};
         const std::string text{std::istreambuf_iterator<char>{file}, {}};
         const std::string test = fmt::format("({}, {})", rule.elsewhere.substr(space + 1, dot - space - 1),
                                              rule.elsewhere.substr(dot + 1));

@@ -9,6 +9,7 @@
 #include "manager/compose/scalar.hpp"
 #include "manager/compose/validate.hpp"
 #include "runtime/base/path_at.hpp"
+#include "tests/support/paths.hpp"
 #include "tests/unit/compose_corpus.hpp"
 
 #include <filesystem>
@@ -36,7 +37,7 @@ using namespace nlohmann::literals;
 // ---- the schema ------------------------------------------------------------------------------------------------------
 
 const json& schema_text() {
-    static const json kText = json::parse(read_file(STACK_SOURCE_DIR "/schemas/compose.schema.json"));
+    static const json kText = json::parse(read_file(stack::test::source_path("schemas/compose.schema.json")));
     return kText;
 }
 
@@ -387,8 +388,7 @@ struct Spoilt {
 /// The documents of a file below tests/golden/compose/spoilt: each is a file with one mistake.
 std::vector<Spoilt> spoilt_documents(const std::string& name) {
     std::vector<Spoilt> documents;
-    std::istringstream lines{
-        read_file(std::string{STACK_SOURCE_DIR} + "/tests/golden/compose/spoilt/" + name)};
+    std::istringstream lines{read_file(stack::test::source_path("tests/golden/compose/spoilt/") + name)};
     Spoilt current;
     int number = 0;
     for (std::string line; std::getline(lines, line);) {

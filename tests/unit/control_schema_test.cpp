@@ -1,6 +1,7 @@
 // Everything that client and server write is as schemas/control.schema.json says: the schema is what others code by.
 #include "manager/control/protocol.hpp"
 #include "runtime/base/path_at.hpp"
+#include "tests/support/paths.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,7 @@ using nlohmann::json;
 
 /// Empty when `text` is a `definition` of the schema, else the first complaint.
 std::string complaint(const std::string& definition, const std::string& text) {
-    static const json whole = json::parse(read_file(STACK_SOURCE_DIR "/schemas/control.schema.json"));
+    static const json whole = json::parse(read_file(stack::test::source_path("schemas/control.schema.json")));
     if (!whole.at("definitions").contains(definition)) return "no such definition: " + definition;
     json one = whole;
     one["$ref"] = "#/definitions/" + definition;
