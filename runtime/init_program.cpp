@@ -228,9 +228,8 @@ class ProcessPlanner {
         const auto mask = [&](const std::vector<std::string>& names) {
             return capability_mask(names, facts_.last_capability);
         };
-        if (seccomp_.kind == SeccompSpec::Kind::file)
-            throw Error{ErrorKind::not_supported,
-                        fmt::format("seccomp profile files ({}) are not supported yet", seccomp_.path)};
+        if (seccomp_.kind == SeccompSpec::Kind::profile)
+            throw Error{ErrorKind::not_supported, "seccomp profiles of one's own are not supported yet"};
         if (seccomp_.kind == SeccompSpec::Kind::default_profile)
             b_.program().seccomp = default_filter(mask(sets.bounding));
         // Without no_new_privs a filter takes CAP_SYS_ADMIN, which is about to go; with it the filter comes last, so that it
