@@ -43,10 +43,10 @@ struct MountSpec {
     std::string type;         ///< bind, tmpfs, proc, sysfs, devpts, mqueue, cgroup
     std::string source;       ///< host path for bind; otherwise the name shown in mountinfo
     std::vector<std::string> options;
-    /// An idmapped mount, mount_setattr(2). Empty with the option `idmap` or `ridmap`: the container's own mappings.
-    std::vector<IdMapping> uid_mappings, gid_mappings;
     /// Where the user's file asked for it, `file:line:column`; goes into error messages. Empty when built in.
     std::string origin;
+    /// An idmapped mount, mount_setattr(2). Empty with the option `idmap` or `ridmap`: the container's own mappings.
+    std::vector<IdMapping> uid_mappings, gid_mappings;
     bool operator==(const MountSpec&) const = default;
 };
 
