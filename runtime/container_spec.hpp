@@ -46,7 +46,7 @@ struct MountSpec {
     /// Where the user's file asked for it, `file:line:column`; goes into error messages. Empty when built in.
     std::string origin;
     /// An idmapped mount, mount_setattr(2). Empty with the option `idmap` or `ridmap`: the container's own mappings.
-    std::vector<IdMapping> uid_mappings, gid_mappings;
+    std::vector<IdMapping> uid_mappings{}, gid_mappings{};
     bool operator==(const MountSpec&) const = default;
 };
 
