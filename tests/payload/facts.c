@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -179,6 +180,9 @@ static long try_keyctl(void) {
 static long try_add_key(void) {
     return syscall(SYS_add_key, "user", "x", "y", 1, -3);
 }
+static long try_request_key(void) {
+    return syscall(SYS_request_key, "user", "x", NULL, 0);
+}
 static long try_bpf(void) {
     return syscall(SYS_bpf, 0, NULL, 0);
 }
@@ -187,6 +191,46 @@ static long try_perf(void) {
 }
 static long try_io_uring(void) {
     return syscall(SYS_io_uring_setup, 1, NULL);
+}
+static long try_io_uring_enter(void) {
+    return syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0);
+}
+static long try_io_uring_register(void) {
+    return syscall(SYS_io_uring_register, -1, 0, NULL, 0);
+}
+static long try_fsopen(void) {
+    return syscall(SYS_fsopen, "tmpfs", 0);
+}
+static long try_open_tree(void) {
+    return syscall(SYS_open_tree, AT_FDCWD, "/", 1 /* OPEN_TREE_CLONE */);
+}
+static long try_move_mount(void) {
+    return syscall(SYS_move_mount, AT_FDCWD, "/tmp", AT_FDCWD, "/tmp", 0);
+}
+static long try_pivot_root(void) {
+    return syscall(SYS_pivot_root, "/tmp", "/tmp");
+}
+static long try_umount(void) {
+    return umount2("/proc", MNT_DETACH);
+}
+static long try_pidfd_getfd(void) {
+    return syscall(SYS_pidfd_getfd, -1, 0, 0);
+}
+static long try_kexec(void) {
+    return syscall(SYS_kexec_load, 0, 0, NULL, 0);
+}
+static long try_finit_module(void) {
+    return syscall(SYS_finit_module, -1, "", 0);
+}
+/* The filter answers before anybody finds that this is no terminal. */
+static long try_tiocsti(void) {
+    return ioctl(0, TIOCSTI, "x");
+}
+static long try_tioclinux(void) {
+    return ioctl(0, TIOCLINUX, "\x02");
+}
+static long try_packet_socket(void) {
+    return socket(AF_PACKET, SOCK_RAW, 0);
 }
 static long try_handle(void) {
     return syscall(SYS_open_by_handle_at, -1, NULL, 0);
@@ -227,19 +271,33 @@ int applet_attempt(int argc, char** argv) {
         {"bpf", try_bpf},
         {"chroot", try_chroot},
         {"clone3", try_clone3},
+        {"finit_module", try_finit_module},
+        {"fsopen", try_fsopen},
         {"init_module", try_module},
+        {"io_uring_enter", try_io_uring_enter},
+        {"io_uring_register", try_io_uring_register},
         {"io_uring_setup", try_io_uring},
+        {"kexec_load", try_kexec},
         {"keyctl", try_keyctl},
         {"mknod_kmem", try_mknod},
         {"mount", try_mount},
+        {"move_mount", try_move_mount},
         {"open_by_handle_at", try_handle},
+        {"open_tree", try_open_tree},
+        {"packet_socket", try_packet_socket},
         {"perf_event_open", try_perf},
+        {"pidfd_getfd", try_pidfd_getfd},
+        {"pivot_root", try_pivot_root},
         {"raw_socket", try_raw_socket},
         {"reboot", try_reboot},
+        {"request_key", try_request_key},
         {"sethostname", try_sethostname},
         {"setns", try_setns},
         {"settimeofday", try_settime},
         {"swapon", try_swapon},
+        {"tioclinux", try_tioclinux},
+        {"tiocsti", try_tiocsti},
+        {"umount", try_umount},
         {"unshare_mount", try_unshare_mount},
         {"unshare_user", try_unshare_user},
         {"userfaultfd", try_userfault},

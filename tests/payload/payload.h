@@ -12,6 +12,8 @@ int applet_connect(int argc, char** argv);
 int applet_resolve(int argc, char** argv);
 int applet_facts(int argc, char** argv);
 int applet_attempt(int argc, char** argv);
+int applet_keyring(int argc, char** argv);
+int applet_spy(int argc, char** argv);
 
 /* Decimal argument `index`, or `otherwise` when it is not given. */
 long number_argument(int argc, char** argv, int index, long otherwise);
