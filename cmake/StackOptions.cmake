@@ -18,9 +18,9 @@ if(STACK_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 if(STACK_UNITY)
-  # Eight files become one translation unit: names in anonymous namespaces must differ within a target.
+  # Sixteen files become one translation unit: names in anonymous namespaces must differ within a target.
   set(CMAKE_UNITY_BUILD ON)
-  set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 16)
   # Types of an anonymous namespace inside a file's own Impl: harmless, but GCC sees them in an included file.
   add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
 endif()

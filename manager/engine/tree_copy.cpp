@@ -24,7 +24,7 @@ namespace stack::engine {
 
 namespace {
 
-constexpr int kMaxDepth = 300;  // layers nest at most 256 deep
+constexpr int kMaxTreeDepth = 300;  // layers nest at most 256 deep
 
 bool travels(std::string_view attribute) {
     return attribute == "security.capability" || attribute.starts_with("user.");
@@ -109,7 +109,7 @@ class TreeCopy {
     explicit TreeCopy(int destination_root) : root_{destination_root} {}
 
     void copy_folder(int from, int to, const std::string& relative, int depth) {
-        if (depth > kMaxDepth) throw Error{ErrorKind::invalid_input, "the directory nests too deep"};
+        if (depth > kMaxTreeDepth) throw Error{ErrorKind::invalid_input, "the directory nests too deep"};
         for (const std::string& name : list_directory_at(from)) {
             const std::string path = relative.empty() ? name : relative + '/' + name;
             try {
