@@ -379,12 +379,8 @@ void Cgroup::freeze(bool frozen) const {
     };
     if (const int err = order(frozen); err != 0)
         throw Error::from_errno(err, fmt::format("freeze cgroup '{}'", path_));
-    const auto reached = [&] {
-        if (v2) return keyed_number(read_at(dir, "cgroup.events"), "frozen") == std::uint64_t{frozen};
-        return trim(read_at(dir, "freezer.state").value_or("")) == (frozen ? "FROZEN" : "THAWED");
-    };
     const auto end = SteadyClock::now() + std::chrono::seconds{10};
-    for (int pause = 0; !reached(); pause = std::min(pause + 1, 10)) {
+    for (int pause = 0; this->frozen() != frozen; pause = std::min(pause + 1, 10)) {
         if (SteadyClock::now() > end) {
             if (frozen) order(false);
             throw Error{ErrorKind::timeout, fmt::format("cgroup '{}' does not {} within 10 s", path_,
@@ -392,6 +388,13 @@ void Cgroup::freeze(bool frozen) const {
         }
         pause_for(milliseconds{pause});
     }
+}
+
+bool Cgroup::frozen() const {
+    if (unified_.valid())
+        return keyed_number(read_at(unified_.get(), "cgroup.events"), "frozen") == std::uint64_t{1};
+    const int dir = controller_dir("freezer");
+    return dir >= 0 && trim(read_at(dir, "freezer.state").value_or("")) == "FROZEN";
 }
 
 void Cgroup::kill_all() const {

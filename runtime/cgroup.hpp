@@ -84,6 +84,8 @@ class Cgroup {
     /// Stops or continues every process; returns when the kernel says so, or throws Error(timeout) after 10
     /// s.
     void freeze(bool frozen) const;
+    /// True when every process is stopped by `freeze`; false also where there is no freezer.
+    [[nodiscard]] bool frozen() const;
     /// SIGKILL to every process in it and below it, including those forked meanwhile. Does not wait.
     void kill_all() const;
     /// How many processes the kernel's out-of-memory killer has killed here; 0 without a memory controller.

@@ -162,7 +162,9 @@ TEST_P(CgroupTest, FreezesAndThaws) {
         }
         return 0;
     });
+    EXPECT_FALSE(group.frozen());
     group.freeze(true);
+    EXPECT_TRUE(group.frozen());
     const auto before = group.usage().cpu_time.value();
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
     EXPECT_LT((group.usage().cpu_time.value() - before).count(), 5'000'000);
