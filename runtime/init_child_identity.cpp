@@ -71,7 +71,7 @@ int ChildRunner::run(const step::InstallSeccomp&) noexcept {
     sock_fprog filter{};
     filter.len = static_cast<unsigned short>(in_.program->seccomp.size());
     filter.filter = reinterpret_cast<sock_filter*>(const_cast<BpfInstruction*>(in_.program->seccomp.data()));
-    return result_of(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+    return result_of(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, in_.program->seccomp_flags, &filter));
 }
 
 int ChildRunner::run(const step::SetBounding& step) noexcept {

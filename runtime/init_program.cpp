@@ -7,6 +7,7 @@
 #include "runtime/mount_requests.hpp"
 #include "runtime/program_builder.hpp"
 #include "runtime/seccomp.hpp"
+#include "runtime/seccomp_program.hpp"
 
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -223,13 +224,22 @@ class ProcessPlanner {
         b_.add(step::InstallSeccomp{});
     }
 
+    void take_profile() {
+        if (!seccomp_.profile)
+            throw Error{ErrorKind::internal, "a seccomp profile is asked for but not given"};
+        SeccompFilter filter = compile_profile(*seccomp_.profile);
+        if (filter.notifies)
+            throw Error{ErrorKind::not_supported, "seccomp: SCMP_ACT_NOTIFY is not supported yet"};
+        b_.program().seccomp = std::move(filter.code);
+        b_.program().seccomp_flags = filter.flags;
+    }
+
     void plan_privileges() {
         const CapabilitySets& sets = process_.capabilities;
         const auto mask = [&](const std::vector<std::string>& names) {
             return capability_mask(names, facts_.last_capability);
         };
-        if (seccomp_.kind == SeccompSpec::Kind::profile)
-            throw Error{ErrorKind::not_supported, "seccomp profiles of one's own are not supported yet"};
+        if (seccomp_.kind == SeccompSpec::Kind::profile) take_profile();
         if (seccomp_.kind == SeccompSpec::Kind::default_profile)
             b_.program().seccomp = default_filter(mask(sets.bounding));
         // Without no_new_privs a filter takes CAP_SYS_ADMIN, which is about to go; with it the filter comes last, so that it

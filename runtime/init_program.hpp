@@ -287,7 +287,8 @@ struct InitProgram {
     std::vector<std::string> env;
     bool home_from_passwd = false;  ///< HOME is added from the user's passwd entry
     std::vector<BpfInstruction> seccomp;
-    std::uint64_t clone_flags = 0;  ///< new namespaces
+    std::uint32_t seccomp_flags = 0;  ///< SECCOMP_FILTER_FLAG_…
+    std::uint64_t clone_flags = 0;    ///< new namespaces
     std::vector<IdMapping> uid_mappings, gid_mappings;
 };
 

@@ -4,6 +4,7 @@
 // caller pass the filter with junk in the high half (CVE-2019-10063).
 #include "runtime/base/error.hpp"
 #include "runtime/seccomp.hpp"
+#include "runtime/seccomp_words.hpp"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -16,26 +17,13 @@
 #include <bit>
 #include <cstddef>
 #include <iterator>
-#include <string_view>
+#include <optional>
 
 namespace stack {
 
 namespace {
 
 using Code = std::vector<BpfInstruction>;
-
-// Numbers are the same on every architecture since 5.1; these are younger than the name table of libseccomp 2.5.
-struct YoungCall {
-    std::string_view name;
-    int number;
-};
-constexpr YoungCall kYoungCalls[] = {
-    {"cachestat", 451},         {"fchmodat2", 452},         {"map_shadow_stack", 453}, {"futex_wake", 454},
-    {"futex_wait", 455},        {"futex_requeue", 456},     {"statmount", 457},        {"listmount", 458},
-    {"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462},
-    {"setxattrat", 463},        {"getxattrat", 464},        {"listxattrat", 465},      {"removexattrat", 466},
-    {"open_tree_attr", 467}};
-constexpr int kLastKnownCall = 467;
 
 constexpr std::uint32_t kNamespaceFlags =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
@@ -115,20 +103,23 @@ struct Run {
     SyscallDecision decision{};
 };
 
+// Numbers that no call of the profile has are ENOSYS, between known ones too.
 std::vector<Run> runs_of(const std::map<std::string, SyscallDecision>& profile, std::uint32_t arch) {
-    std::vector<SyscallDecision> table(kLastKnownCall + 1, SyscallDecision::deny);
-    for (const auto& [name, decision] : profile) {
-        int number = ::seccomp_syscall_resolve_name_arch(arch, name.c_str());
-        for (const YoungCall& young : kYoungCalls)
-            if (number == __NR_SCMP_ERROR && name == young.name) number = young.number;
-        if (number >= 0 && number <= kLastKnownCall) table[static_cast<std::size_t>(number)] = decision;
-    }
-    table.push_back(SyscallDecision::absent);
+    std::map<std::uint32_t, SyscallDecision> numbers;
+    for (const auto& [name, decision] : profile)
+        if (const std::optional<int> number = syscall_number(arch, name))
+            numbers[static_cast<std::uint32_t>(*number)] = decision;
     std::vector<Run> runs;
-    for (std::size_t number = 0; number < table.size(); ++number) {
-        if (runs.empty() || runs.back().decision != table[number])
-            runs.push_back({static_cast<std::uint32_t>(number), table[number]});
+    const auto from = [&runs](std::uint32_t first, SyscallDecision decision) {
+        if (runs.empty() || runs.back().decision != decision) runs.push_back({first, decision});
+    };
+    std::uint32_t next = 0;
+    for (const auto& [number, decision] : numbers) {
+        if (number != next) from(next, SyscallDecision::absent);
+        from(number, decision);
+        next = number + 1;
     }
+    from(next, SyscallDecision::absent);
     return runs;
 }
 

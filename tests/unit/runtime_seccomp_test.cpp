@@ -3,61 +3,25 @@
 #include "runtime/capabilities.hpp"
 #include "runtime/container_defaults.hpp"
 #include "runtime/seccomp.hpp"
+#include "tests/unit/seccomp_judge.hpp"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/socket.h>
-
-#include <cstring>
 
 #include <gtest/gtest.h>
 
 namespace stack {
 namespace {
 
-// The instructions of classic BPF that the compiler uses.
-std::uint32_t run_filter(const std::vector<BpfInstruction>& program, const seccomp_data& data) {
-    std::uint32_t accumulator = 0;
-    for (std::size_t at = 0; at < program.size(); ++at) {
-        const BpfInstruction& instruction = program[at];
-        bool yes = false;
-        switch (instruction.code) {
-            case BPF_LD | BPF_W | BPF_ABS:
-                std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + instruction.value, 4);
-                continue;
-            case BPF_RET | BPF_K:
-                return instruction.value;
-            case BPF_JMP | BPF_JA:
-                at += instruction.value;
-                continue;
-            case BPF_JMP | BPF_JEQ | BPF_K:
-                yes = accumulator == instruction.value;
-                break;
-            case BPF_JMP | BPF_JGE | BPF_K:
-                yes = accumulator >= instruction.value;
-                break;
-            case BPF_JMP | BPF_JSET | BPF_K:
-                yes = (accumulator & instruction.value) != 0;
-                break;
-            default:
-                ADD_FAILURE() << "unknown instruction " << instruction.code;
-                return 0;
-        }
-        at += yes ? instruction.jump_true : instruction.jump_false;
-    }
-    ADD_FAILURE() << "fell off the end";
-    return 0;
-}
-
-enum Verdict { allowed, eperm, enosys, other };
-Verdict verdict(std::uint32_t action) {
-    if (action == SECCOMP_RET_ALLOW) return allowed;
-    if (action == (SECCOMP_RET_ERRNO | EPERM)) return eperm;
-    return action == (SECCOMP_RET_ERRNO | ENOSYS) ? enosys : other;
-}
+using test::allowed;
+using test::enosys;
+using test::eperm;
+using test::run_filter;
+using test::Verdict;
+using test::verdict;
 
 std::uint64_t default_mask() {
     return capability_mask(default_capabilities(), 40);
@@ -215,6 +179,7 @@ TEST(Seccomp, PersonalityAndSocketFamiliesAreLimited) {
 TEST(Seccomp, WhatIsYoungerThanTheProfileIsAbsentNotForbidden) {
     EXPECT_EQ(judge_number(100000), enosys);
     EXPECT_EQ(judge_number(468), enosys);
+    EXPECT_EQ(judge_number(400), enosys);   // between numbers that are taken
     EXPECT_EQ(judge_number(452), allowed);  // fchmodat2: libc falls back on ENOSYS only
     EXPECT_EQ(judge_number(462), allowed);  // mseal
     EXPECT_EQ(judge_number(457), eperm);    // statmount
@@ -227,6 +192,10 @@ TEST(Seccomp, ForeignArchitecturesHaveNoCalls) {
     EXPECT_EQ(judge_number(21, 0, 0, default_mask(), SCMP_ARCH_X86), eperm);   // i386's mount
     EXPECT_EQ(judge_number(3, 0, 0, default_mask(), SCMP_ARCH_X86), allowed);  // i386's read
     EXPECT_EQ(judge_number(54, 0, 0x5412, default_mask(), SCMP_ARCH_X86), eperm);
+    // i386 has sockets by socketcall and by calls of their own.
+    EXPECT_EQ(judge_number(359, AF_INET, 0, default_mask(), SCMP_ARCH_X86), allowed);
+    EXPECT_EQ(judge_number(359, AF_VSOCK, 0, default_mask(), SCMP_ARCH_X86), eperm);
+    EXPECT_EQ(judge_number(370, 0, 0, default_mask(), SCMP_ARCH_X86), allowed);
 #endif
 }
 
