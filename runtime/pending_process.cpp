@@ -119,6 +119,8 @@ void PendingProcess::State::end_of_channel() {
         error = Error{ErrorKind::failed, fmt::format("the process was killed by signal {} "
                                                      "while it was being set up",
                                                      *status - 128)};
+    if (status == 128 + SIGSYS)
+        error.with_hint("its seccomp profile kills for a system call that starting a process takes");
     if (status == 128 + SIGKILL) error.with_hint("its memory limit may be too small even for the start");
     throw error;
 }
