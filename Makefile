@@ -37,9 +37,11 @@ demo: build ## the guestbook example: up, three requests, ps, logs, down
 	@tools/deps demo
 	examples/guestbook/demo
 
-bench: everything ## start-up, memory, log and image figures, as ratios to a bound measured in the same run
+bench: everything ## start-up, memory, log, image and runtime figures, as ratios to a bound measured in the same run
+	@tools/deps bench
 	@bench/run
 	@bench/images
+	@bench/runtime
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	cmake --install $(BUILD) --prefix $(PREFIX) --strip

@@ -8,19 +8,14 @@
 #include "floor.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct container {
@@ -29,56 +24,15 @@ struct container {
     int ready; /* read end: closed by exec */
 };
 
-void fail(const char* what) {
-    fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
-    _exit(1);
-}
-
-static int64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static uint32_t address(int number) {
     return htonl(0x0a4d0000u + (unsigned)number);
 } /* 10.77.0.0/16 */
 
-static void check(int result, const char* what) {
-    if (result < 0) fail(what);
-}
-
-static void enter_root(int number, const char* rootfs, const char* work) {
-    char base[512], path[600], options[2048];
-    snprintf(base, sizeof base, "%s/%d", work, number);
-    check(mkdir(base, 0700), "mkdir");
-    static const char* const parts[] = {"upper", "work", "root"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
-        snprintf(path, sizeof path, "%s/%s", base, parts[i]);
-        check(mkdir(path, 0755), "mkdir");
-    }
-    snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s/upper,workdir=%s/work", rootfs, base, base);
-    check(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make mounts private");
-    check(mount("overlay", path, "overlay", 0, options), "overlay");
-    check(chdir(path), "chdir");
-    check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "proc");
-    check(mount("sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL), "sysfs");
-    check(mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755,size=64k"), "dev");
-    static const char* const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
-    static const dev_t numbers[] = {0x103, 0x105, 0x107, 0x108, 0x109, 0x500};
-    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; ++i) {
-        snprintf(path, sizeof path, "dev/%s", nodes[i]);
-        check(mknod(path, S_IFCHR | 0666, numbers[i]), "mknod");
-    }
-    check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
-    check(umount2(".", MNT_DETACH), "umount");
-    check(chdir("/"), "chdir");
-}
-
 static _Noreturn void run_container(int number, const char* rootfs, const char* work, int go) {
     char byte;
     check(sethostname("floor", 5), "hostname");
-    enter_root(number, rootfs, work);
+    mount_overlay_root(number, rootfs, work);
+    enter_mounted_root();
     if (read(go, &byte, 1) != 1) _exit(1);
     configure_container_links(address(number + 2), address(1));
     char* const argv[] = {"stack-payload", "sleep", NULL};

@@ -1,0 +1,4 @@
+/* What containers run when only their start is measured. */
+int main(void) {
+    return 0;
+}
