@@ -3,14 +3,11 @@
 #include "manager/compose/json_text.hpp"
 #include "manager/compose/keys.hpp"
 #include "manager/compose/scalar.hpp"
-#include "runtime/base/error.hpp"
+#include "runtime/base/sha256.hpp"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
-#include <fmt/format.h>
-#include <openssl/evp.h>
 
 namespace stack::compose {
 
@@ -100,13 +97,7 @@ class DigestText {
 }  // namespace
 
 std::string sha256_hex(std::string_view bytes) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-        throw Error{ErrorKind::internal, "SHA-256 is not available"};
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
+    return sha256_digest(bytes).substr(7);  // without `sha256:`
 }
 
 std::string service_digest(const Node& service) {

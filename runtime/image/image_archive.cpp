@@ -1,10 +1,10 @@
 #include "runtime/image/image_archive.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/image/compression.hpp"
 #include "runtime/image/layer_unpacker.hpp"
 #include "runtime/image/reference.hpp"
-#include "runtime/image/sha256.hpp"
 #include "runtime/image/tar_writer.hpp"
 
 #include <map>

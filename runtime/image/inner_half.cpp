@@ -1,11 +1,11 @@
 #include "runtime/image/inner_half.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/image/archive_reader.hpp"
 #include "runtime/image/interrupts.hpp"
 #include "runtime/image/json_fields.hpp"
 #include "runtime/image/layer_events.hpp"
-#include "runtime/image/sha256.hpp"
 
 #include <errno.h>
 #include <signal.h>

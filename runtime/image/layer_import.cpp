@@ -2,9 +2,9 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/image/compression.hpp"
 #include "runtime/image/manifest.hpp"
-#include "runtime/image/sha256.hpp"
 
 #include <algorithm>
 #include <atomic>

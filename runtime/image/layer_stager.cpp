@@ -2,8 +2,9 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
+#include "runtime/image/chain_id.hpp"
 #include "runtime/image/reference.hpp"
-#include "runtime/image/sha256.hpp"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "runtime/image/oci_image.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/image_config.hpp"
-#include "runtime/image/sha256.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,9 +2,10 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/units.hpp"
+#include "runtime/image/chain_id.hpp"
 #include "runtime/image/download_file.hpp"
-#include "runtime/image/sha256.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

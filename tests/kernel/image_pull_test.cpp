@@ -77,7 +77,7 @@ class ImagePull : public ImageWorkerTest {
 
     /// Puts a manifest into the registry's own files, because it would refuse what is wrong with it; the digest.
     [[nodiscard]] std::string plant(const std::string& repository, const json& document) const {
-        const std::string text = document.dump(), digest = image::sha256_digest(text), hex = digest.substr(7);
+        const std::string text = document.dump(), digest = sha256_digest(text), hex = digest.substr(7);
         const std::string base = "registry/data/docker/registry/v2/";
         directory_.write(fmt::format("{}blobs/sha256/{}/{}/data", base, hex.substr(0, 2), hex), text);
         directory_.write(
@@ -194,7 +194,7 @@ TEST_F(ImagePull, ChoosesThePlatformOfAnIndex) {
                     "http://{}/v2/team/multi/manifests/all",
                     kOciIndexType, server_->host()));
     EXPECT_EQ(work("pull " + name("team/multi:all")).digest(), ours);
-    const std::string source = image::sha256_digest(index.dump());
+    const std::string source = sha256_digest(index.dump());
     EXPECT_EQ(store().get(name("team/multi:all")).source, source);
     EXPECT_EQ(store().get(name("team/multi@" + source)).digest, ours) << "found by the index's digest, too";
     EXPECT_EQ(work("pull " + name("team/multi:all")).results.at(0)["changed"], false);

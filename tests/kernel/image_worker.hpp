@@ -3,9 +3,9 @@
 
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/image_store.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/temp_root.hpp"
 
@@ -77,7 +77,7 @@ class ImageWorkerTest : public testing::Test {
         const StorePaths paths{directory_.file(root)};
         EXPECT_TRUE(list_directory(paths.staging).empty());
         for (const std::string& name : list_directory(paths.blobs))
-            EXPECT_EQ(image::sha256_digest(read_file(paths.blobs + '/' + name)), "sha256:" + name);
+            EXPECT_EQ(sha256_digest(read_file(paths.blobs + '/' + name)), "sha256:" + name);
         for (const ImageSummary& image : store(root).list())
             EXPECT_NO_THROW(static_cast<void>(store(root).get(image.digest)));
     }

@@ -2,9 +2,9 @@
 // verbs `login` and `logout` that keep credentials.
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/registry/settings.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/registry_server.hpp"
@@ -158,7 +158,7 @@ class Tokens : public Protected {
     void push(const std::string& repository, const std::string& content) const {
         const ScratchFile file{content};
         FetcherRun run{plan_as(account_, repository)};
-        const std::string digest = image::sha256_digest(content);
+        const std::string digest = sha256_digest(content);
         const TransferStory story = story_of(run->put_blob({digest, content.size(), {}}, file.fd()));
         ASSERT_EQ(story.document.outcome, FetchOutcome::uploaded) << story.failure();
     }
@@ -177,7 +177,7 @@ TEST_F(Tokens, AreFetchedOnceForManyRequests) {
     push("team/app", content);
     EXPECT_EQ(token_requests(), 1u) << read_file(log_) << server_->log();
     FetcherRun run{plan_as(account_, "team/app")};
-    const registry::BlobRequest blob{image::sha256_digest(content), content.size(), 0, {}};
+    const registry::BlobRequest blob{sha256_digest(content), content.size(), 0, {}};
     const ScratchFile one, two, three;
     registry::Transfer first = run->get_blob(blob, one.fd()), second = run->get_blob(blob, two.fd());
     static_cast<void>(run->get_blob(blob, three.fd()).finish());
@@ -193,8 +193,7 @@ TEST_F(Tokens, AnybodyMayReadWhatIsPublic) {
     const auto get = [&](const std::string& repository, const std::string& content) {
         const ScratchFile file;
         FetcherRun run{plan_as({}, repository)};
-        return story_of(run->get_blob({image::sha256_digest(content), content.size(), 0, {}}, file.fd()))
-            .failure();
+        return story_of(run->get_blob({sha256_digest(content), content.size(), 0, {}}, file.fd())).failure();
     };
     EXPECT_EQ(get("public/app", "public"), "");
     EXPECT_THAT(get("team/app", "private"),
@@ -206,7 +205,7 @@ TEST_F(Tokens, ABlobIsMountedFromARepositoryThatWeMayRead) {
     push("team/base", content);
     const ScratchFile file{content};
     FetcherRun run{plan_as(account_, "team/app")};
-    const registry::BlobUpload upload{image::sha256_digest(content), content.size(), "team/base"};
+    const registry::BlobUpload upload{sha256_digest(content), content.size(), "team/base"};
     EXPECT_EQ(run->put_blob(upload, file.fd()).finish().outcome, FetchOutcome::mounted);
 }
 

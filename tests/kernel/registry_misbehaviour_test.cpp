@@ -1,7 +1,7 @@
 // Registries that cut, lie, stall and flood: every transfer ends, with the right bytes or with an error that says why.
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/script_server.hpp"
@@ -77,7 +77,7 @@ class Misbehaviour : public testing::Test {
     TempDir directory_;
     std::string log_ = directory_.file("log");
     std::string blob_ = blob_of_bytes(500'000);
-    std::string digest_ = image::sha256_digest(blob_);
+    std::string digest_ = sha256_digest(blob_);
     std::string blob_file_ = directory_.write("blob", blob_);
     ScriptServer server_{"misbehaving_registry.py", {log_, blob_file_}};
     std::optional<ScratchFile> file_;

@@ -1,9 +1,9 @@
 // The fetcher against Debian's docker-registry: what every image operation is made of.
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/image/manifest.hpp"
 #include "runtime/image/registry/fetcher_process.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/kernel/registry_lab.hpp"
 #include "tests/support/private_namespaces.hpp"
 #include "tests/support/registry_server.hpp"
@@ -57,7 +57,7 @@ TEST_F(PlainRegistry, FetchesManifestsAndBlobsAndResumes) {
     FetcherRun run = fetcher("team/app");
     const ScratchFile manifest_file;
     const FetchedDocument document = run->get_manifest("1", manifest_file.fd()).finish();
-    EXPECT_EQ(image::sha256_digest(manifest_file.content()), digest);
+    EXPECT_EQ(sha256_digest(manifest_file.content()), digest);
     EXPECT_EQ(document.digest, digest);
     EXPECT_EQ(document.size, manifest_file.content().size());
     const ScratchFile by_digest;
@@ -67,7 +67,7 @@ TEST_F(PlainRegistry, FetchesManifestsAndBlobsAndResumes) {
     const Descriptor layer = manifest_of(manifest_file.content()).layers.back();
     const ScratchFile whole;
     const TransferStory story = story_of(run->get_blob({layer.digest, layer.size, 0, {}}, whole.fd()));
-    EXPECT_EQ(image::sha256_digest(whole.content()), layer.digest) << story.failure();
+    EXPECT_EQ(sha256_digest(whole.content()), layer.digest) << story.failure();
     EXPECT_EQ(story.document, (FetchedDocument{layer.digest, "", layer.size, FetchOutcome::fetched}));
     const ScratchFile rest{whole.content().substr(0, 20)};
     static_cast<void>(run->get_blob({layer.digest, layer.size, 20, {}}, rest.fd()).finish());
@@ -88,14 +88,14 @@ TEST_F(PlainRegistry, SaysWhatDoesNotExist) {
                 HasSubstr("image 'team/app:2' does not exist in registry " + server_.host()));
     EXPECT_THAT(story.retries, IsEmpty());
     const ScratchFile file;
-    const std::string digest = image::sha256_digest("nowhere");
+    const std::string digest = sha256_digest("nowhere");
     EXPECT_THAT(story_of(run->get_blob({digest, 7, 0, {}}, file.fd())).failure(),
                 HasSubstr("blob " + digest + " does not exist"));
 }
 
 TEST_F(PlainRegistry, PushesWhatIsMissingAndMountsWhatIsElsewhere) {
     const std::string content(200'000, 'x');
-    const std::string digest = image::sha256_digest(content);
+    const std::string digest = sha256_digest(content);
     const ScratchFile file{content};
     FetcherRun run = fetcher("team/app");
     const registry::BlobUpload upload{digest, content.size(), {}};
@@ -104,7 +104,7 @@ TEST_F(PlainRegistry, PushesWhatIsMissingAndMountsWhatIsElsewhere) {
     FetcherRun other = fetcher("team/other");
     EXPECT_EQ(other->put_blob({digest, content.size(), "team/app"}, file.fd()).finish().outcome,
               FetchOutcome::mounted);
-    EXPECT_EQ(other->put_blob({image::sha256_digest(""), 0, "team/app"}, file.fd()).finish().outcome,
+    EXPECT_EQ(other->put_blob({sha256_digest(""), 0, "team/app"}, file.fd()).finish().outcome,
               FetchOutcome::uploaded)
         << server_.log();
 
@@ -114,7 +114,7 @@ TEST_F(PlainRegistry, PushesWhatIsMissingAndMountsWhatIsElsewhere) {
     const ScratchFile manifest_file{manifest_json(manifest)};
     const FetchedDocument pushed =
         run->put_manifest("7", std::string{kOciManifestType}, manifest_file.fd()).finish();
-    EXPECT_EQ(pushed.digest, image::sha256_digest(manifest_file.content()));
+    EXPECT_EQ(pushed.digest, sha256_digest(manifest_file.content()));
     EXPECT_EQ(run->head_manifest("7").finish().digest, pushed.digest);
 }
 

@@ -2,7 +2,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
-#include "runtime/image/sha256.hpp"
+#include "runtime/base/sha256.hpp"
 
 #include <stdio.h>
 #include <zlib.h>
@@ -52,7 +52,7 @@ class Layout {
     }
 
     json add(const std::string& media_type, const std::string& content) const {
-        const std::string digest = image::sha256_digest(content);
+        const std::string digest = sha256_digest(content);
         write(folder_ / "blobs/sha256" / digest.substr(7), content);
         return {{"mediaType", media_type}, {"digest", digest}, {"size", content.size()}};
     }
@@ -100,7 +100,7 @@ std::string write_image_layout(const std::string& folder, const std::string& tag
     const Layout layout{folder};
     json layers = json::array(), diff_ids = json::array();
     for (const std::string& tar : image.layers) {
-        diff_ids.push_back(image::sha256_digest(tar));
+        diff_ids.push_back(sha256_digest(tar));
         layers.push_back(image.gzip ? layout.add("application/vnd.oci.image.layer.v1.tar+gzip", gzip(tar))
                                     : layout.add("application/vnd.oci.image.layer.v1.tar", tar));
     }

@@ -2,10 +2,10 @@
 // the test.
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
 #include "runtime/image/download_file.hpp"
 #include "runtime/image/downloads.hpp"
 #include "runtime/image/error_event.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/support/temp_root.hpp"
 
 #include <fcntl.h>

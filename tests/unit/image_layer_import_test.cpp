@@ -1,10 +1,11 @@
 // The pipeline without unpacking (that needs root: kernel ring), and our own tar writer against libarchive's reader.
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/sha256.hpp"
+#include "runtime/image/chain_id.hpp"
 #include "runtime/image/compression.hpp"
 #include "runtime/image/layer_import.hpp"
 #include "runtime/image/manifest.hpp"
-#include "runtime/image/sha256.hpp"
 #include "runtime/image/tar_writer.hpp"
 
 #include <fcntl.h>

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/sha256.hpp"
+#include "runtime/image/chain_id.hpp"
 #include "runtime/image/image_index.hpp"
 #include "runtime/image/image_store.hpp"
 #include "runtime/image/layer_record.hpp"
 #include "runtime/image/reference.hpp"
-#include "runtime/image/sha256.hpp"
 #include "tests/support/temp_root.hpp"
 
 #include <string>
@@ -30,7 +31,7 @@ class StoreFixture : public testing::Test {
         Manifest manifest;
         std::string ids, chain;
         for (const std::string& word : layer_words) {
-            const std::string diff_id = image::sha256_digest(word);
+            const std::string diff_id = sha256_digest(word);
             config.diff_ids.push_back(diff_id);
             chain = image::chain_id(chain, diff_id);
             const std::string id = layer_id_of(chain);
@@ -50,7 +51,7 @@ class StoreFixture : public testing::Test {
         return digest;
     }
     Descriptor blob(const std::string& text, std::string_view type) {
-        const std::string digest = image::sha256_digest(text);
+        const std::string digest = sha256_digest(text);
         directory_.write("root/images/blobs/sha256/" + digest_hex(digest), text);
         return {std::string{type}, digest, text.size(), {}, {}};
     }

@@ -35,7 +35,7 @@ TEST_F(ImageStoreTest, FindsAnImageByNameDigestAndId) {
 TEST_F(ImageStoreTest, GivesLayersTopmostFirst) {
     add("app", {"base", "top"});
     const Image image = store_.get("app");
-    const std::string base = image::sha256_digest("base");
+    const std::string base = sha256_digest("base");
     ASSERT_EQ(image.layer_paths.size(), 2u);
     EXPECT_EQ(image.layer_paths[1], paths_.layer(layer_id_of(base)));
     EXPECT_EQ(read_file(image.layer_paths[0] + "/file"), "top");

@@ -1,4 +1,4 @@
-// Streaming SHA-256 over OpenSSL's EVP, and the digests of layers (image-spec config.md, "Layer ChainID").
+// SHA-256 over OpenSSL's EVP, of a stream or of a text.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace stack::image {
+namespace stack {
 
 class Sha256 {
   public:
@@ -27,9 +27,7 @@ class Sha256 {
     std::unique_ptr<void, Free> context_;
 };
 
+/// `sha256:<hex>`
 std::string sha256_digest(std::string_view bytes);
 
-/// `parent` is empty for the bottom layer.
-std::string chain_id(std::string_view parent, std::string_view diff_id);
-
-}  // namespace stack::image
+}  // namespace stack

@@ -1,4 +1,4 @@
-#include "runtime/image/sha256.hpp"
+#include "runtime/base/sha256.hpp"
 
 #include "runtime/base/error.hpp"
 
@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-namespace stack::image {
+namespace stack {
 
 namespace {
 
@@ -52,8 +52,4 @@ std::string sha256_digest(std::string_view bytes) {
     return hash.finish();
 }
 
-std::string chain_id(std::string_view parent, std::string_view diff_id) {
-    return parent.empty() ? std::string{diff_id} : sha256_digest(fmt::format("{} {}", parent, diff_id));
-}
-
-}  // namespace stack::image
+}  // namespace stack
