@@ -1,0 +1,12 @@
+# The list of functions that may run between clone and exec, against the machine code. A sanitizer would add its own.
+if(NOT STACK_SANITIZE)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_executable(child-functions unit/child_functions_main.cpp)
+  target_link_libraries(child-functions PRIVATE stack_runtime)
+  add_dependencies(unit-tests child-functions)
+  set(child_functions ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/unit/child_functions.py)
+  set(child_functions_list ${CMAKE_CURRENT_SOURCE_DIR}/unit/child_functions.txt)
+  add_test(NAME ChildFunctions.AreOnTheList COMMAND ${child_functions} ${child_functions_list} $<TARGET_FILE:child-functions>)
+  add_test(NAME ChildFunctions.NoticeAnAllocation COMMAND ${child_functions} --self-test ${child_functions_list})
+  set_tests_properties(ChildFunctions.AreOnTheList ChildFunctions.NoticeAnAllocation PROPERTIES LABELS unit TIMEOUT 60)
+endif()
