@@ -13,6 +13,7 @@ int applet_resolve(int argc, char** argv);
 int applet_facts(int argc, char** argv);
 int applet_attempt(int argc, char** argv);
 int applet_keyring(int argc, char** argv);
+int applet_overwrite(int argc, char** argv);
 int applet_spy(int argc, char** argv);
 
 /* Decimal argument `index`, or `otherwise` when it is not given. */

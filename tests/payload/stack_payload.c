@@ -262,6 +262,7 @@ static const struct {
     {"memory", applet_memory},
     {"on-term", applet_on_term},
     {"orphans", applet_orphans},
+    {"overwrite", applet_overwrite},
     {"resolve", applet_resolve},
     {"sleep", applet_sleep},
     {"spy", applet_spy},

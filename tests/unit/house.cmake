@@ -6,4 +6,4 @@ add_test(NAME IncludeDirection.NoticesWhatItForbids COMMAND ${include_direction}
 set_tests_properties(IncludeDirection.HoldsInEveryFile IncludeDirection.NoticesWhatItForbids
   PROPERTIES LABELS unit TIMEOUT 30)
 
-stack_test(house_unit_test unit SOURCES base_path_test.cpp base_trace_test.cpp support_test.cpp LIBRARIES stack_test_support)
+stack_test(house_unit_test unit SOURCES base_path_test.cpp base_process_test.cpp base_trace_test.cpp support_test.cpp LIBRARIES stack_test_support)
