@@ -1,10 +1,11 @@
-// Device rules as a program of type BPF_PROG_TYPE_CGROUP_DEVICE (bpf(2), linux/bpf.h: struct
-// bpf_cgroup_dev_ctx). Pure; loading and attaching is device_programs.cpp's.
+// Which devices a container may use, and the lines of the v1 devices controller that say so
+// (Documentation/admin-guide/cgroup-v1/devices.rst). Pure.
 #include "runtime/base/error.hpp"
-#include "runtime/cgroup.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/cgroup_plan.hpp"
 
-#include <linux/bpf.h>
-#include <stdint.h>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -12,118 +13,88 @@ namespace stack {
 
 namespace {
 
-// r0 result or scratch, r1 context; the request in: r2 access, r3 type, r4 major, r5 minor.
-enum Register : std::uint8_t { r0, r1, r2, r3, r4, r5 };
-
-class Assembler {
-  public:
-    void emit(int code, Register destination, Register source, std::int16_t offset, std::int32_t immediate) {
-        program_.push_back({static_cast<std::uint8_t>(code),
-                            static_cast<std::uint8_t>(destination | (source << 4)), offset, immediate});
-    }
-    void load_u32(Register to, Register base, std::int16_t offset) {
-        emit(BPF_LDX | BPF_MEM | BPF_W, to, base, offset, 0);
-    }
-    void operate(int operation, Register on, std::int32_t value) {
-        emit(BPF_ALU | BPF_K | operation, on, r0, 0, value);
-    }
-    void copy(Register to, Register from) { emit(BPF_ALU | BPF_X | BPF_MOV, to, from, 0, 0); }
-    void answer(bool allow) {
-        operate(BPF_MOV, r0, allow ? 1 : 0);
-        emit(BPF_JMP | BPF_EXIT, r0, r0, 0, 0);
-    }
-    // A jump to the end of the current rule, patched by `end_rule`.
-    void skip_rule_if(int comparison, Register left, std::int32_t value) {
-        open_jumps_.push_back(program_.size());
-        emit(BPF_JMP | BPF_K | comparison, left, r0, 0, value);
-    }
-    void end_rule() {
-        for (const std::size_t at : open_jumps_)
-            program_[at].offset = static_cast<std::int16_t>(program_.size() - at - 1);
-        open_jumps_.clear();
-    }
-    std::vector<DeviceInstruction> take() { return std::move(program_); }
-
-  private:
-    std::vector<DeviceInstruction> program_;
-    std::vector<std::size_t> open_jumps_;
-};
-
-constexpr int kAllAccess = BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE;
-
-int access_mask(const std::string& access) {
-    int mask = 0;
-    for (const char letter : access) {
-        switch (letter) {
-            case 'r':
-                mask |= BPF_DEVCG_ACC_READ;
-                break;
-            case 'w':
-                mask |= BPF_DEVCG_ACC_WRITE;
-                break;
-            case 'm':
-                mask |= BPF_DEVCG_ACC_MKNOD;
-                break;
-            default:
-                throw Error{ErrorKind::invalid_input,
-                            fmt::format("device access '{}' is not of r, w, m", access)};
-        }
-    }
-    return mask;
+std::string number_or_star(std::int64_t value) {
+    return value >= 0 ? fmt::format("{}", value) : std::string{"*"};
 }
 
-// True when the rule matches everything: what stands before it can't be reached, and the verifier refuses
-// that.
-bool emit_rule(Assembler& out, const DeviceRule& rule) {
-    const int mask = access_mask(rule.access);
-    bool conditional = false;
-    const auto condition = [&](int comparison, Register left, std::int64_t value) {
-        if (value > INT32_MAX)
-            throw Error{ErrorKind::invalid_input, fmt::format("{} is no device number", value)};
-        out.skip_rule_if(comparison, left, static_cast<std::int32_t>(value));
-        conditional = true;
-    };
-    switch (rule.type) {
-        case 'a':
-            break;  // all devices; numbers mean nothing then
-        case 'b':
-            condition(BPF_JNE, r3, BPF_DEVCG_DEV_BLOCK);
-            break;
-        case 'c':
-            condition(BPF_JNE, r3, BPF_DEVCG_DEV_CHAR);
-            break;
-        default:
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("device type '{}' is not a, b or c", rule.type)};
+std::string device_line(const DeviceRule& rule) {
+    if (rule.type == 'a') return "a";
+    return fmt::format("{} {}:{} {}", rule.type, number_or_star(rule.major.value_or(-1)),
+                       number_or_star(rule.minor.value_or(-1)), rule.access);
+}
+
+CgroupWrite device_write(const DeviceRule& rule) {
+    return {"devices", rule.allow ? "devices.allow" : "devices.deny", device_line(rule), "devices"};
+}
+
+/// What is allowed by name, everything else being denied: type, major and minor (-1: any) -> letters of "rwm".
+using DeviceKey = std::tuple<char, std::int64_t, std::int64_t>;
+using AllowList = std::map<DeviceKey, std::string>;
+
+std::string letters(std::string_view wanted, std::string_view among, bool in) {
+    std::string result;
+    for (const char letter : among)
+        if ((wanted.find(letter) != std::string_view::npos) == in) result += letter;
+    return result;
+}
+
+bool overlap(const DeviceKey& a, const DeviceKey& b) {
+    const auto meet = [](std::int64_t x, std::int64_t y) { return x == y || x < 0 || y < 0; };
+    return std::get<0>(a) == std::get<0>(b) && meet(std::get<1>(a), std::get<1>(b)) &&
+           meet(std::get<2>(a), std::get<2>(b));
+}
+
+/// The kernel takes a denied rule back only from an allowed one with the very same numbers.
+void deny_by_name(AllowList& list, const DeviceKey& key, const DeviceRule& rule) {
+    for (auto entry = list.begin(); entry != list.end();) {
+        if (entry->first == key) {
+            entry->second = letters(rule.access, entry->second, false);
+            entry = entry->second.empty() ? list.erase(entry) : std::next(entry);
+            continue;
+        }
+        if (overlap(entry->first, key) && !letters(rule.access, entry->second, true).empty())
+            throw Error{
+                ErrorKind::not_supported,
+                fmt::format("limit devices can't be enforced: cgroup v1 can't deny '{}' of what a wider "
+                            "rule allows",
+                            device_line(rule))};
+        ++entry;
     }
-    if (mask != kAllAccess) {
-        // Allowed is a request that wants nothing beyond the rule; denied is one that wants anything of it.
-        out.copy(r0, r2);
-        out.operate(BPF_AND, r0, rule.allow ? kAllAccess & ~mask : mask);
-        condition(rule.allow ? BPF_JNE : BPF_JEQ, r0, 0);
+}
+
+/// nullopt when everything is allowed but for exceptions.
+std::optional<AllowList> allow_list(const std::vector<DeviceRule>& rules) {
+    std::optional<AllowList> list = AllowList{};
+    for (const DeviceRule& rule : rules) {
+        if (rule.type == 'a') {
+            list.reset();
+            if (!rule.allow) list.emplace();
+            continue;
+        }
+        if (!list) continue;
+        const DeviceKey key{rule.type, rule.major.value_or(-1), rule.minor.value_or(-1)};
+        if (!rule.allow) {
+            deny_by_name(*list, key, rule);
+            continue;
+        }
+        std::string& access = (*list)[key];
+        access += letters(access, rule.access, false);
     }
-    if (rule.type != 'a' && rule.major.value_or(-1) >= 0) condition(BPF_JNE, r4, *rule.major);
-    if (rule.type != 'a' && rule.minor.value_or(-1) >= 0) condition(BPF_JNE, r5, *rule.minor);
-    out.answer(rule.allow);
-    out.end_rule();
-    return !conditional;
+    return list;
+}
+
+/// A write for each entry of `from` that `to` does not have, access letter by access letter.
+void add_differences(const AllowList& from, const AllowList& to, bool allow,
+                     std::vector<CgroupWrite>& writes) {
+    for (const auto& [key, access] : from) {
+        const auto other = to.find(key);
+        const std::string missing = other == to.end() ? access : letters(other->second, access, false);
+        const auto [type, major, minor] = key;
+        if (!missing.empty()) writes.push_back(device_write({allow, type, major, minor, missing}));
+    }
 }
 
 }  // namespace
-
-std::vector<DeviceInstruction> device_program(const std::vector<DeviceRule>& rules) {
-    Assembler out;
-    out.load_u32(r2, r1, 0);  // access << 16 | type
-    out.copy(r3, r2);
-    out.operate(BPF_AND, r3, 0xffff);
-    out.operate(BPF_RSH, r2, 16);
-    out.load_u32(r4, r1, 4);
-    out.load_u32(r5, r1, 8);
-    for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule)
-        if (emit_rule(out, *rule)) return out.take();
-    out.answer(false);
-    return out.take();
-}
 
 std::vector<DeviceRule> effective_device_rules(const ResourceSpec& resources) {
     std::vector<DeviceRule> rules{{false, 'a', {}, {}, "rwm"}};
@@ -144,6 +115,40 @@ std::vector<DeviceRule> effective_device_rules(const ResourceSpec& resources) {
     allow('c', 5, 2, "rwm");     // ptmx
     allow('c', 136, {}, "rwm");  // pts/*
     return rules;
+}
+
+// The v1 controller is a default plus exceptions: "a" sets the default and clears the exceptions.
+std::vector<CgroupWrite> v1_device_writes(const std::vector<DeviceRule>& rules) {
+    std::vector<CgroupWrite> writes;
+    writes.reserve(rules.size());
+    for (const DeviceRule& rule : rules) writes.push_back(device_write(rule));
+    return writes;
+}
+
+std::vector<DeviceRule> parse_device_list(std::string_view devices_list) {
+    std::vector<DeviceRule> rules{{false, 'a', {}, {}, "rwm"}};
+    for (const std::string& line : split(devices_list, '\n')) {  // `c 1:3 rwm`; `a *:* rwm` stands alone
+        const std::vector<std::string> words = split(line, ' ');
+        if (words.size() != 3 || words[0].size() != 1) continue;
+        const std::vector<std::string> numbers = split(words[1], ':');
+        if (words[0] == "a") return {{true, 'a', {}, {}, "rwm"}};
+        const auto number = [&](std::size_t i) -> std::optional<std::int64_t> {
+            return i < numbers.size() ? parse_int(numbers[i]) : std::nullopt;
+        };
+        rules.push_back({true, words[0][0], number(0), number(1), words[2]});
+    }
+    return rules;
+}
+
+std::vector<CgroupWrite> v1_device_transition(std::string_view devices_list,
+                                              const std::vector<DeviceRule>& rules) {
+    const std::optional<AllowList> now = allow_list(parse_device_list(devices_list));
+    const std::optional<AllowList> wanted = allow_list(rules);
+    if (!now || !wanted) return v1_device_writes(rules);  // exceptions to "all" are not in the list
+    std::vector<CgroupWrite> writes;
+    add_differences(*wanted, *now, true, writes);
+    add_differences(*now, *wanted, false, writes);
+    return writes;
 }
 
 }  // namespace stack

@@ -1,14 +1,11 @@
 // Which cgroup hierarchies a host has, read from mountinfo (proc_pid_mountinfo(5)) and /proc/self/cgroup
-// (cgroups(7)); and the plan made from it: each controller is used where it lives.
-#include "runtime/base/error.hpp"
+// (cgroups(7)).
+#include "runtime/cgroup_layout.hpp"
+
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/cgroup.hpp"
 
 #include <algorithm>
-#include <set>
-
-#include <fmt/format.h>
 
 namespace stack {
 
@@ -61,10 +58,6 @@ bool is_controller(std::string_view word) {
     return std::find(std::begin(kNames), std::end(kNames), word) != std::end(kNames);
 }
 
-bool contains(const std::vector<std::string>& list, std::string_view word) {
-    return std::find(list.begin(), list.end(), word) != list.end();
-}
-
 }  // namespace
 
 CgroupLayout parse_cgroup_layout(std::string_view mountinfo, std::string_view own_cgroup,
@@ -107,67 +100,6 @@ CgroupLayout detect_cgroups() {
     const std::string controllers =
         unified.empty() ? std::string{} : read_file_if_exists(unified + "/cgroup.controllers").value_or("");
     return parse_cgroup_layout(mountinfo, read_file("/proc/self/cgroup"), controllers);
-}
-
-std::string CgroupWrite::text() const {
-    return fmt::format("{} = {}", file, value);
-}
-
-CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices) {
-    if (layout.mode == CgroupLayout::Mode::none)
-        throw Error{ErrorKind::not_supported, "no cgroup file system is mounted"}.with_hint(
-            "mount -t cgroup2 none /sys/fs/cgroup");
-    CgroupPlan plan;
-    std::set<std::string> v1, v2;
-    const auto home = [&](const std::string& controller) -> std::set<std::string>* {
-        if (layout.v1_mounts.contains(controller)) return &v1;
-        if (layout.has_unified() && contains(layout.unified_controllers, controller)) return &v2;
-        return nullptr;
-    };
-    // Without a limit too: memory counts for `usage` and `oom_kills`, and keeps the container's pages off the
-    // bill of whoever started it.
-    if (auto* where = home("memory")) where->insert("memory");
-    if (layout.has_unified()) {
-        // The v2 directory itself gives entry by clone3, freeze, kill, cpu time and who is inside.
-        if (contains(layout.unified_controllers, "pids") && !layout.v1_mounts.contains("pids"))
-            v2.insert("pids");
-    } else {
-        if (layout.v1_mounts.contains("freezer")) v1.insert("freezer");  // kill without a race; who is inside
-        if (layout.v1_mounts.contains("cpuacct")) v1.insert("cpuacct");  // cpu time
-    }
-    const auto take = [&](const std::vector<CgroupWrite>& from, std::set<std::string>& here,
-                          std::vector<CgroupWrite>& into) {
-        for (const CgroupWrite& write : from) {
-            std::set<std::string>* where = home(write.controller);
-            if (where == nullptr)
-                throw Error{ErrorKind::not_supported,
-                            fmt::format("limit {} can't be enforced: this host has no cgroup controller '{}'",
-                                        write.limit, write.controller)};
-            if (where != &here) continue;
-            here.insert(write.controller);
-            into.push_back(write);
-        }
-    };
-    take(v1_writes(resources), v1, plan.v1_writes);
-    take(v2_writes(resources), v2, plan.v2_writes);
-    for (const auto& [file, value] : resources.unified) {
-        const std::string controller = file.substr(0, file.find('.'));
-        if (home(controller) != &v2)
-            throw Error{
-                ErrorKind::not_supported,
-                fmt::format(
-                    "limit unified.{} can't be enforced: controller '{}' is not on this host's cgroup v2",
-                    file, controller)};
-    }
-    plan.device_program = layout.has_unified() && bpf_devices;
-    if (!plan.device_program && layout.v1_mounts.contains("devices")) {
-        v1.insert("devices");
-        for (CgroupWrite& write : v1_device_writes(effective_device_rules(resources)))
-            plan.v1_writes.push_back(std::move(write));
-    }
-    plan.v1_controllers.assign(v1.begin(), v1.end());
-    plan.v2_controllers.assign(v2.begin(), v2.end());
-    return plan;
 }
 
 }  // namespace stack

@@ -30,7 +30,8 @@ class DevicePrograms {
     std::unique_ptr<Impl> impl_;
 };
 
-/// Puts the program in the place of those that were attached to this very directory. Throws Error(not_supported).
+/// Attaches the program to the directory, in one step in the place of one that this function attached before. Programs
+/// of others stay, and all must allow an access. Throws Error(not_supported).
 void attach_device_program(int directory, int program);
 
 }  // namespace stack

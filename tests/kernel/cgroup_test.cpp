@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -87,7 +88,7 @@ TEST_P(CgroupTest, MemoryLimitKillsAndCountsIt) {
     limits.memory_limit_bytes = 32 << 20;
     limits.memory_swap_bytes = 32 << 20;
     const Cgroup group = Cgroup::create(layout, path, limits);
-    EXPECT_EQ(group.usage().memory_limit_bytes, 32u << 20);
+    EXPECT_EQ(group.stats().memory->memory.limit, 32u << 20);
     EXPECT_EQ(group.oom_kills(), 0u);
     const int status = wait(start(group, [] { return allocate(100 << 20); }));
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -113,7 +114,7 @@ TEST_P(CgroupTest, PidsLimitStopsForks) {
         ::pause();
         return made;
     });
-    EXPECT_TRUE(eventually([&] { return group.usage().pids == 5u; }));
+    EXPECT_TRUE(eventually([&] { return group.stats().pids->current == 5u; }));
     group.kill_all();
     EXPECT_TRUE(WIFSIGNALED(wait(pid)));
     EXPECT_TRUE(eventually([&] { return !group.populated(); }));
@@ -131,7 +132,7 @@ TEST_P(CgroupTest, CpuQuotaIsHeld) {
         return 0;
     });
     std::this_thread::sleep_for(std::chrono::milliseconds{500});
-    const auto used = group.usage().cpu_time.value();
+    const auto used = group.stats().cpu.total.value();
     const auto passed = std::chrono::steady_clock::now() - begin;
     group.kill_all();
     wait(pid);
@@ -165,11 +166,11 @@ TEST_P(CgroupTest, FreezesAndThaws) {
     EXPECT_FALSE(group.frozen());
     group.freeze(true);
     EXPECT_TRUE(group.frozen());
-    const auto before = group.usage().cpu_time.value();
+    const auto before = group.stats().cpu.total.value();
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
-    EXPECT_LT((group.usage().cpu_time.value() - before).count(), 5'000'000);
+    EXPECT_LT((group.stats().cpu.total.value() - before).count(), 5'000'000);
     group.freeze(false);
-    EXPECT_TRUE(eventually([&] { return (group.usage().cpu_time.value() - before).count() > 5'000'000; }));
+    EXPECT_TRUE(eventually([&] { return (group.stats().cpu.total.value() - before).count() > 5'000'000; }));
     group.freeze(true);
     group.kill_all();  // also what is frozen
     EXPECT_TRUE(WIFSIGNALED(wait(pid)));
@@ -234,12 +235,149 @@ TEST_P(CgroupTest, ChildEntersByItselfThroughTaskDescriptorsAndCloneInto) {
 TEST_P(CgroupTest, LimitsOfALivingGroupGoUpAndDown) {
     ResourceSpec limits;
     limits.memory_limit_bytes = 64 << 20;
-    const Cgroup group = Cgroup::create(layout, path, limits);
+    Cgroup group = Cgroup::create(layout, path, limits);
     for (const std::int64_t megabytes : {256, 32}) {
         limits.memory_limit_bytes = megabytes << 20;
         group.apply(limits);
-        EXPECT_EQ(group.usage().memory_limit_bytes, static_cast<std::uint64_t>(megabytes) << 20);
+        EXPECT_EQ(group.stats().memory->memory.limit, static_cast<std::uint64_t>(megabytes) << 20);
     }
+}
+
+TEST_P(CgroupTest, AFailedUpdateLeavesTheOldLimits) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 64 << 20;
+    limits.pids_limit = 20;
+    limits.cpu_quota_us = 20000;
+    Cgroup group = Cgroup::create(layout, path, limits);
+    ResourceSpec update;
+    update.memory_limit_bytes = 128 << 20;
+    update.cpu_quota_us = 50000;
+    update.pids_limit = 30;
+    update.block_io.read_bps = {
+        {4095, 4095, 1000, {}}};  // no such device: refused, and that after the others
+    EXPECT_THROW(group.apply(update), Error);
+    EXPECT_EQ(group.stats().memory->memory.limit, 64u << 20);
+    EXPECT_EQ(group.stats().pids->limit, 20u);
+    update.block_io = {};
+    group.apply(update);
+    EXPECT_EQ(group.stats().memory->memory.limit, 128u << 20);
+    EXPECT_EQ(group.stats().pids->limit, 30u);
+}
+
+TEST_P(CgroupTest, AnUpdateBringsControllersThatTheGroupWasMadeWithout) {
+    Cgroup group = Cgroup::create(layout, path, {});
+    const pid_t pid = start(group, [] {
+        ::pause();
+        return 0;
+    });
+    ResourceSpec update;
+    update.pids_limit = 30;
+    update.cpu_shares = 512;
+    group.apply(update);
+    const CgroupStats stats = group.stats();
+    EXPECT_EQ(stats.pids->limit, 30u);
+    EXPECT_EQ(stats.pids->current, 1u);  // whoever was there has moved along
+    update.pids_limit = -1;
+    group.apply(update);
+    EXPECT_EQ(group.stats().pids->limit, std::nullopt);
+    group.kill_all();
+    wait(pid);
+}
+
+TEST_P(CgroupTest, RefusesALimitBelowWhatIsUsedWhenAskedToLook) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 64 << 20;
+    Cgroup group = Cgroup::create(layout, path, limits);
+    const auto filled = make_pipe();
+    const pid_t pid = start(group, [&] {
+        allocate(16 << 20);
+        write_all(filled.write.get(), "x", "pipe");
+        ::pause();
+        return 0;
+    });
+    char byte;
+    ASSERT_EQ(::read(filled.read.get(), &byte, 1), 1);
+    limits.memory_limit_bytes = 8 << 20;
+    limits.check_before_update = true;
+    EXPECT_THROW(group.apply(limits), Error);
+    EXPECT_EQ(group.stats().memory->memory.limit, 64u << 20);
+    group.kill_all();
+    wait(pid);
+}
+
+TEST_P(CgroupTest, DeviceRulesOfALivingGroupChangeWithoutAGap) {
+    Cgroup group = Cgroup::create(layout, path, {});
+    const auto stop = make_pipe(O_NONBLOCK);
+    const pid_t pid = start(group, [&] {  // uses /dev/null until told to stop, and must always be let
+        for (char byte;;) {
+            const UniqueFd null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+            if (!null.valid()) return 1;
+            if (::read(stop.read.get(), &byte, 1) == 1) return 0;
+        }
+    });
+    ResourceSpec more, less;
+    more.devices = {{true, 'c', 1, 11, "r"}};  // kmsg
+    less.devices = {{true, 'c', 10, 200, "rw"}};
+    for (int i = 0; i < 100; ++i) group.apply(i % 2 == 0 ? more : less);
+    write_all(stop.write.get(), "x", "pipe");
+    EXPECT_EQ(WEXITSTATUS(wait(pid)), 0);
+    const auto open_kmsg = [] { return ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0 ? 0 : 1; };
+    EXPECT_EQ(WEXITSTATUS(wait(start(group, open_kmsg))), 1);
+    group.apply(more);
+    EXPECT_EQ(WEXITSTATUS(wait(start(group, open_kmsg))), 0);
+    ResourceSpec limits;
+    limits.pids_limit = 20;
+    group.apply(limits);  // says nothing about devices: they stay
+    EXPECT_EQ(WEXITSTATUS(wait(start(group, open_kmsg))), 0);
+}
+
+TEST_P(CgroupTest, TellsOfTheOutOfMemoryKillerAndOfTheEnd) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 32 << 20;
+    limits.memory_swap_bytes = 32 << 20;
+    const Cgroup group = Cgroup::create(layout, path, limits);
+    OomWatch watch = group.watch_oom();
+    EXPECT_EQ(watch.take(), OomWatch::News::none);
+    wait(start(group, [] { return allocate(100 << 20); }));
+    const auto news_within_10_s = [&] {
+        pollfd events{watch.fd(), POLLIN, 0};
+        return ::poll(&events, 1, 10'000) == 1;
+    };
+    // Charges that hit the limit change the file too, before anyone is killed.
+    OomWatch::News news = OomWatch::News::none;
+    while (news == OomWatch::News::none && news_within_10_s()) news = watch.take();
+    EXPECT_EQ(news, OomWatch::News::killed);
+    remove_cgroup(layout, path);
+    news = OomWatch::News::none;
+    while (news != OomWatch::News::gone && news_within_10_s()) news = watch.take();
+    EXPECT_EQ(news, OomWatch::News::gone);
+}
+
+TEST_P(CgroupTest, CountsWhatIsUsed) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    wait(start(group, [] { return allocate(8 << 20); }));
+    const CgroupStats stats = group.stats();
+    EXPECT_GT(stats.cpu.total.value().count(), 0);
+    ASSERT_TRUE(stats.memory.has_value());
+    EXPECT_EQ(stats.memory->memory.limit, std::nullopt);
+    EXPECT_FALSE(stats.memory->raw.empty());
+    EXPECT_EQ(stats.cpu.pressure.has_value(),
+              layout.has_unified() && path_exists(layout.unified_mount + path + "/cpu.pressure"));
+}
+
+TEST_P(CgroupTest, KillsWhatIsFrozenInGroupsOfTheContainersOwn) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    const Cgroup nested = Cgroup::create(layout, path + "/a/b", {});
+    const pid_t pid = start(nested, [] {
+        ::pause();
+        return 0;
+    });
+    nested.freeze(true);
+    group.freeze(true);
+    EXPECT_TRUE(group.frozen());
+    group.kill_all();
+    EXPECT_TRUE(WIFSIGNALED(wait(pid)));
+    remove_cgroup(layout, path);
 }
 
 TEST_P(CgroupTest, RefusesPathsThatAreNotBelowTheRoot) {

@@ -1,1 +1,2 @@
-stack_test(unit_cgroup unit SOURCES cgroup_mapping_test.cpp cgroup_devices_test.cpp LIBRARIES stack_cgroup)
+stack_test(unit_cgroup unit SOURCES cgroup_mapping_test.cpp cgroup_devices_test.cpp cgroup_stats_test.cpp
+  LIBRARIES stack_cgroup)

@@ -1,6 +1,6 @@
 // The device program is run here by a small interpreter of the few instructions it is made of.
 #include "runtime/base/error.hpp"
-#include "runtime/cgroup.hpp"
+#include "runtime/cgroup_plan.hpp"
 
 #include <linux/bpf.h>
 

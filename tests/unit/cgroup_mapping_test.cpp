@@ -1,6 +1,6 @@
 // Which files get which values, for each kind of host: the pure half of cgroups.
 #include "runtime/base/error.hpp"
-#include "runtime/cgroup.hpp"
+#include "runtime/cgroup_plan.hpp"
 
 #include <gtest/gtest.h>
 
@@ -125,7 +125,8 @@ TEST(CgroupV2, PassesUnifiedFilesLastAndNothingButControllerFiles) {
     limits.memory_limit_bytes = 100;
     limits.unified = {{"memory.max", "200"}};
     EXPECT_EQ(texts(v2_writes(limits)).back(), "memory.max = 200");
-    for (const char* name : {"cgroup.procs", "../memory.max", "memory", "memory.", ".max", "a/b.c"}) {
+    for (const char* name : {"cgroup.procs", "../memory.max", "memory", "memory.", ".max", "a/b.c",
+                             "memory/../cpu.max", "memory...max", "nothing.max", "memory.max/x", ""}) {
         limits.unified = {{name, "1"}};
         EXPECT_THROW(v2_writes(limits), Error) << name;
     }
@@ -136,6 +137,116 @@ TEST(CgroupV2, WeightKeepsTheDefaultsOfBothScales) {
     EXPECT_EQ(cpu_weight_of_shares(1024), 100u);
     EXPECT_EQ(cpu_weight_of_shares(262144), 10000u);
     EXPECT_EQ(cpu_weight_of_shares(0), 1u);
+}
+
+TEST(CgroupCpu, IdleBurstAndTheWeightThatIdleReplaces) {
+    ResourceSpec limits;
+    limits.cpu_shares = 512;
+    limits.cpu_idle = 1;
+    limits.cpu_quota_us = 50000;
+    limits.cpu_burst_us = 20000;
+    EXPECT_EQ(texts(v2_writes(limits)),
+              (Lines{"cpu.idle = 1", "cpu.max = 50000 100000", "cpu.max.burst = 20000"}));
+    limits.cpu_idle = 0;
+    EXPECT_EQ(texts(v1_writes(limits)), (Lines{"cpu.idle = 0", "cpu.shares = 512", "cpu.cfs_quota_us = 50000",
+                                               "cpu.cfs_burst_us = 20000"}));
+    limits.cpu_idle = 2;
+    EXPECT_THROW(v2_writes(limits), Error);
+}
+
+TEST(CgroupHugepages, LimitsUsedAndReservedPages) {
+    ResourceSpec limits;
+    limits.hugepages = {{"2MB", 4 << 20}, {"1GB", 0}};
+    EXPECT_EQ(texts(v2_writes(limits)), (Lines{"hugetlb.2MB.max = 4194304", "hugetlb.2MB.rsvd.max = 4194304",
+                                               "hugetlb.1GB.max = 0", "hugetlb.1GB.rsvd.max = 0"}));
+    limits.hugepages = {{"2MB", 4 << 20}};
+    EXPECT_EQ(texts(v1_writes(limits)),
+              (Lines{"hugetlb.2MB.limit_in_bytes = 4194304", "hugetlb.2MB.rsvd.limit_in_bytes = 4194304"}));
+    for (const char* size : {"", "MB", "2", "2mb", "2MB/x", "02MB", "2TB", "-2MB"}) {
+        limits.hugepages = {{size, 1}};
+        EXPECT_THROW(v2_writes(limits), Error) << size;
+    }
+}
+
+BlockIoSpec all_block_io() {
+    BlockIoSpec io;
+    io.weight = 505;
+    io.weight_devices = {{8, 0, 1000, {}}};
+    io.read_bps = {{8, 0, 1048576, {}}, {8, 16, 0, {}}};
+    io.write_iops = {{8, 0, 50, {}}};
+    return io;
+}
+
+TEST(CgroupBlockIo, WeightsForBfqOrConvertedAndRatesByDevice) {
+    const std::vector<CgroupWrite> writes = v2_block_io_writes(all_block_io());
+    EXPECT_EQ(texts(writes),
+              (Lines{"io.bfq.weight = 505", "io.bfq.weight = 8:0 1000", "io.max = 8:0 rbps=1048576",
+                     "io.max = 8:16 rbps=max", "io.max = 8:0 wiops=50"}));
+    EXPECT_EQ(writes[0].other_file, "io.weight");
+    EXPECT_EQ(writes[0].other_value, "5000");
+    EXPECT_EQ(writes[1].other_value, "8:0 10000");
+    EXPECT_EQ(
+        texts(v1_block_io_writes(all_block_io())),
+        (Lines{"blkio.bfq.weight = 505", "blkio.bfq.weight_device = 8:0 1000",
+               "blkio.throttle.read_bps_device = 8:0 1048576", "blkio.throttle.read_bps_device = 8:16 0",
+               "blkio.throttle.write_iops_device = 8:0 50"}));
+    EXPECT_EQ(io_weight_of_blkio(10), 1u);
+    EXPECT_EQ(io_weight_of_blkio(1000), 10000u);
+    BlockIoSpec bad;
+    bad.weight = 5;
+    EXPECT_THROW(v2_block_io_writes(bad), Error);
+}
+
+TEST(CgroupPlan, BlockIoGoesToTheControllerOfEitherName) {
+    ResourceSpec limits;
+    limits.block_io.read_bps = {{8, 0, 1000, {}}};
+    EXPECT_EQ(plan_cgroup(pure_v2(), limits, true).v2_controllers, (Lines{"io", "memory", "pids"}));
+    CgroupLayout layout = hybrid();
+    layout.v1_mounts["blkio"] = "/sys/fs/cgroup/blkio";
+    const CgroupPlan plan = plan_cgroup(layout, limits, true);
+    EXPECT_EQ(plan.v1_controllers, (Lines{"blkio", "memory"}));
+    EXPECT_TRUE(plan.v2_writes.empty());
+}
+
+TEST(CgroupPlan, NamesTheLimitThatThisVersionDoesNotHave) {
+    const auto refusal = [](const CgroupLayout& layout, const ResourceSpec& limits) -> std::string {
+        try {
+            plan_cgroup(layout, limits, true);
+        } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::not_supported);
+            return error.what();
+        }
+        return "accepted";
+    };
+    ResourceSpec limits;
+    limits.memory_swappiness = 10;
+    EXPECT_EQ(refusal(pure_v2(), limits),
+              "limit memory.swappiness can't be enforced: cgroup v2 has no such setting");
+    EXPECT_EQ(refusal(hybrid(), limits), "accepted");
+    limits = {};
+    limits.disable_oom_killer = true;
+    EXPECT_EQ(refusal(pure_v2(), limits),
+              "limit memory.disableOOMKiller can't be enforced: cgroup v2 has no such setting");
+    EXPECT_EQ(refusal(hybrid(), limits), "accepted");
+    limits = {};
+    limits.block_io.leaf_weight = 100;
+    EXPECT_EQ(refusal(pure_v2(), limits),
+              "limit blockIO.leafWeight can't be enforced: cgroup v2 has no such setting");
+}
+
+TEST(CgroupRollBack, FindsWhatToWriteInWhatWasRead) {
+    const auto before = [](CgroupWrite write, const char* content) { return value_before(write, content); };
+    EXPECT_EQ(before({"cpu", "cpu.max", "", ""}, "max 100000\n"), "max 100000");
+    EXPECT_EQ(before({"cpuset", "cpuset.cpus", "", ""}, "\n"), "\n");
+    EXPECT_EQ(before({"memory", "memory.oom_control", "", ""}, "oom_kill_disable 0\nunder_oom 0\n"), "0");
+    EXPECT_EQ(before({"io", "io.weight", "", ""}, "default 100\n8:0 200\n"), "default 100");
+    const CgroupWrite rate = v2_block_io_writes(all_block_io())[2];
+    EXPECT_EQ(before(rate, "8:0 rbps=1 wbps=max riops=max wiops=max\n"),
+              "8:0 rbps=1 wbps=max riops=max wiops=max");
+    EXPECT_EQ(before(rate, "8:01 rbps=1\n"), "8:0 rbps=max wbps=max riops=max wiops=max");
+    ResourceSpec limits;
+    limits.unified = {{"io.latency", "8:0 target=500"}};
+    EXPECT_EQ(before(v2_writes(limits)[0], ""), "8:0 target=max");
 }
 
 TEST(CgroupPlan, UsesEachControllerWhereItLives) {
@@ -177,6 +288,27 @@ TEST(CgroupPlan, NamesTheLimitWhoseControllerIsMissing) {
     limits.unified = {{"memory.high", "1000"}};  // memory is on v1 here
     EXPECT_THROW(plan_cgroup(hybrid(), limits, true), Error);
     EXPECT_EQ(texts(plan_cgroup(pure_v2(), limits, true).v2_writes), Lines{"memory.high = 1000"});
+}
+
+TEST(CgroupV1, DeviceRulesOfALivingGroupChangeWithoutAGap) {
+    const std::vector<DeviceRule> rules{{false, 'a', {}, {}, "rwm"},
+                                        {true, 'c', 1, 3, "rwm"},
+                                        {true, 'c', 10, 200, "rw"},
+                                        {true, 'b', 8, {}, "r"}};
+    EXPECT_EQ(texts(v1_device_transition("c 1:3 rwm\nc 5:1 rwm\nc 10:200 m\n", rules)),
+              (Lines{"devices.allow = b 8:* r", "devices.allow = c 10:200 rw", "devices.deny = c 5:1 rwm",
+                     "devices.deny = c 10:200 m"}));
+    EXPECT_EQ(v1_device_transition("a *:* rwm\n", rules), v1_device_writes(rules));
+    EXPECT_TRUE(v1_device_transition("c 1:3 rwm\nc 10:200 rw\nb 8:* r\n", rules).empty());
+    EXPECT_EQ(parse_device_list("a *:* rwm\n"), (std::vector<DeviceRule>{{true, 'a', {}, {}, "rwm"}}));
+}
+
+TEST(CgroupV1, RefusesToDenyAPartOfWhatIsAllowed) {
+    const DeviceRule none{false, 'a', {}, {}, "rwm"}, misc{true, 'c', 10, {}, "rwm"},
+        tun{false, 'c', 10, 200, "w"};
+    EXPECT_THROW(v1_device_transition("", {none, misc, tun}), Error);
+    const DeviceRule exactly{false, 'c', 10, {}, "w"};
+    EXPECT_EQ(texts(v1_device_transition("", {none, misc, exactly})), Lines{"devices.allow = c 10:* rm"});
 }
 
 TEST(CgroupV1, DeviceRulesKeepTheirOrderAndWildcards) {

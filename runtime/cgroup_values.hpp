@@ -1,4 +1,5 @@
-// The memory limits of a ResourceSpec with their defaults filled in, as both cgroup versions need them. Pure.
+// What both cgroup versions need of a ResourceSpec: its memory limits with their defaults filled in, and values that
+// are in range. Pure.
 #pragma once
 
 #include "runtime/container_spec.hpp"
@@ -17,5 +18,8 @@ struct MemoryLimits {
 
 /// Zero counts as absent, as in Docker. Throws Error(invalid_input) when the limits contradict each other.
 MemoryLimits memory_limits(const ResourceSpec& resources);
+
+/// Throws Error(invalid_input) naming a value out of its range: swappiness, cpu.idle, names of page sizes.
+void check_ranges(const ResourceSpec& resources);
 
 }  // namespace stack
