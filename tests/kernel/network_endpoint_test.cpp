@@ -2,6 +2,7 @@
 #include "network/namespace.hpp"
 #include "network_lab.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -62,6 +63,20 @@ TEST_F(EndpointTest, AnyUserMayPing) {
         err = socket.valid() ? 0 : errno;
     });
     EXPECT_EQ(err, 0);
+}
+
+// CVE-2020-13401: no neighbour becomes the IPv6 router, because there is no IPv6 but on lo.
+TEST_F(EndpointTest, NoInterfaceHearsRouterAdvertisements) {
+    const Container c = make_container(*hub_, "c", {"front"});
+    int interfaces = 0;
+    in_namespace(c.netns(), [&] {
+        for (const std::string& name : list_directory("/proc/sys/net/ipv6/conf")) {
+            if (name == "lo" || name == "all") continue;
+            ++interfaces;
+            EXPECT_EQ(read_sysctl("ipv6/conf/" + name + "/disable_ipv6"), "1") << name;
+        }
+    });
+    EXPECT_GE(interfaces, 2);  // `default`, and what the network gave it
 }
 
 TEST_F(EndpointTest, NothingListensButTheDnsSockets) {
