@@ -6,13 +6,18 @@
 #include "tests/support/processes.hpp"
 
 #include <net/if.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <system_error>
+
+#include <fmt/format.h>
 
 namespace stack::test {
 
@@ -61,16 +66,53 @@ void add_mounts(Lines& lines, const SnapshotScope& scope) {
     }
 }
 
+// What systemd makes and removes by itself, whenever it likes.
+bool is_systemds_own(const std::string& group) {
+    return group.ends_with(".service") || group.ends_with(".mount") || group.ends_with(".socket") ||
+           group.ends_with(".swap") || group.starts_with("user@") || group.starts_with("user-") ||
+           (group.starts_with("session-") && group.ends_with(".scope"));
+}
+
+// Those of a project by its name. Without one, every group of the machine that holds no process: others have theirs to run
+// something in, and a process of ours that still runs has a line of its own.
 void add_cgroups(Lines& lines, const SnapshotScope& scope) {
-    const std::string wanted = scope.project.empty() ? "stack" : scope.project;
     std::error_code gone;
     fs::recursive_directory_iterator it{"/sys/fs/cgroup", fs::directory_options::skip_permission_denied,
                                         gone};
     for (; !gone && it != fs::recursive_directory_iterator{}; it.increment(gone)) {
         std::error_code ignored;
-        if (it->is_directory(ignored) && mentions(it->path().filename().string(), wanted))
+        if (it->is_symlink(ignored) || !it->is_directory(ignored)) continue;
+        const std::string name = it->path().filename();
+        if (is_systemds_own(name))
+            it.disable_recursion_pending();
+        else if (scope.project.empty() ? slurp(it->path() / "cgroup.procs").empty()
+                                       : mentions(name, scope.project))
             lines.insert("cgroup " + it->path().string());
     }
+}
+
+// Owner, mode and number of what containers have as well: a runtime that follows a link of an image changes these first.
+void add_devices(Lines& lines) {
+    for (const char* name : {"console", "full", "fuse", "kmsg", "mem", "mqueue", "net/tun", "null", "ptmx",
+                             "pts", "random", "shm", "tty", "urandom", "zero"}) {
+        const std::string path = std::string{"/dev/"} + name;
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) != 0) continue;
+        lines.insert(fmt::format("device {} {:o} {}:{} {}:{}", path, info.st_mode, info.st_uid, info.st_gid,
+                                 major(info.st_rdev), minor(info.st_rdev)));
+    }
+}
+
+// By type and description, counted: serial numbers differ from boot to boot. /proc/keys, keyrings(7).
+void add_keys(Lines& lines) {
+    std::istringstream table{slurp("/proc/keys")};
+    std::map<std::string, int> counts;
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream fields{line};
+        const std::vector<std::string> words{std::istream_iterator<std::string>{fields}, {}};
+        if (words.size() > 8) ++counts[words[5] + " " + words[7] + " " + words[8]];
+    }
+    for (const auto& [key, count] : counts) lines.insert(fmt::format("keys {} {}", key, count));
 }
 
 bool is_our_program(const std::string& name) {
@@ -94,6 +136,8 @@ HostSnapshot HostSnapshot::take(const SnapshotScope& scope) {
     add_mounts(snapshot.lines, scope);
     add_cgroups(snapshot.lines, scope);
     add_processes(snapshot.lines, scope);
+    add_devices(snapshot.lines);
+    if (scope.directory.empty() && scope.project.empty()) add_keys(snapshot.lines);  // they name nobody
     return snapshot;
 }
 

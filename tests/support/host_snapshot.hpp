@@ -16,7 +16,8 @@ struct SnapshotScope {
 };
 
 /// Lines such as `link stk0`, `nft table inet stack`, `mount /run/stack/… (nsfs)`, `cgroup /stack/shop`,
-/// `process stack-keeper`, `netns 4026532301`. Links, rules and mounts are those of the calling thread's
+/// `process stack-keeper`, `device /dev/null 20666 0:0 1:3` (mode, owner, number), and for the whole machine
+/// `keys 0 keyring _ses: 1` (user, type, description, how many). Links, rules and mounts are those of the calling thread's
 /// namespaces.
 struct HostSnapshot {
     std::set<std::string> lines;

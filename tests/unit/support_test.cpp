@@ -43,6 +43,10 @@ TEST(LeakCheck, IsCleanOnceTheProcessIsGone) {
     EXPECT_TRUE(leaks.clean());
 }
 
+TEST(HostSnapshot, ShowsOwnersModesAndNumbersOfDevices) {
+    EXPECT_THAT(HostSnapshot::take().text(), testing::HasSubstr("device /dev/null 20666 0:0 1:3\n"));
+}
+
 TEST(TempDir, IsRemovedWithItsContent) {
     std::string path;
     {
