@@ -10,12 +10,11 @@ namespace stack {
 
 class ChildRunner {
   public:
-    explicit ChildRunner(const ChildInput& input) noexcept : in_{input} {}
+    explicit ChildRunner(const ChildInput& input) noexcept : in_{input}, channel_{input.channel} {}
     [[noreturn]] void run_all() noexcept;
 
     // init_child.cpp
     int run(const step::CloseInherited&) noexcept;
-    int run(const step::AwaitParent&) noexcept;
     int run(const step::BecomeRoot&) noexcept;
     int run(const step::EnterCgroup&) noexcept;
     int run(const step::OpenNamespace&) noexcept;
@@ -35,7 +34,14 @@ class ChildRunner {
     int run(const step::SetUmask&) noexcept;
     int run(const step::SetRlimit&) noexcept;
     int run(const step::ChangeDirectory&) noexcept;
+
+    // child_gate.cpp
+    int run(const step::AwaitParent&) noexcept;
     int run(const step::Gate&) noexcept;
+
+    // child_hooks.cpp
+    int run(const step::KeepState&) noexcept;
+    int run(const step::RunHook&) noexcept;
 
     // init_child_mounts.cpp
     int run(const step::OpenHostPath&) noexcept;
@@ -45,6 +51,7 @@ class ChildRunner {
     int run(const step::MakeFilesystem&) noexcept;
     int run(const step::MakeOverlay&) noexcept;
     int run(const step::MakeOverlayByMount&) noexcept;
+    int run(const step::AttachAtHostPath&) noexcept;
     int run(const step::EnterRoot&) noexcept;
     int run(const step::OpenMountPoint&) noexcept;
     int run(const step::AttachMount&) noexcept;
@@ -65,6 +72,7 @@ class ChildRunner {
     int run(const step::SetBounding&) noexcept;
     int run(const step::SetIds&) noexcept;
     int run(const step::SetCapabilities&) noexcept;
+    int run(const step::FindCommand&) noexcept;
     int run(const step::Execute&) noexcept;
 
   private:
@@ -79,9 +87,16 @@ class ChildRunner {
     void send(ChildReport::Kind kind, std::size_t step, int error, int descriptor) noexcept;
     void mark_time(std::size_t index) noexcept;
     int wait_for_parent(SyncPoint point) noexcept;
+    int accept_start(Slot socket) noexcept;
+    static int close_all_but(int first, const int* kept, std::size_t count) noexcept;
+    [[noreturn]] void become_hook(const step::RunHook& step, int report) noexcept;
+    int check_candidate(const char* path) noexcept;
     int execute_candidate(const step::Execute& step, const char* path) noexcept;
 
     const ChildInput& in_;
+    int channel_;  ///< the parent's, or, behind a gate of its own, that of whoever has opened it
+    bool started_by_stranger_ = false;
+    std::string_view state_;  ///< the document that came last; in the scratch buffer
     std::size_t step_ = 0;
     bool empty_directory_attached_ = false;
     ChildReport report_;

@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <termios.h>
@@ -96,39 +95,6 @@ int ChildRunner::fail(int error, FailureDetail detail, std::string_view text, st
     return error;
 }
 
-void ChildRunner::send(ChildReport::Kind kind, std::size_t step, int error, int descriptor) noexcept {
-    report_.kind = kind;
-    report_.step = static_cast<std::uint32_t>(step);
-    report_.error = error;
-    iovec part{&report_, offsetof(ChildReport, text) + report_.text_size};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (descriptor >= 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        ::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    while (::sendmsg(in_.channel, &message, MSG_NOSIGNAL) < 0) {
-        if (errno != EINTR) ::_exit(127);  // nobody is left to hear it
-    }
-}
-
-int ChildRunner::wait_for_parent(SyncPoint point) noexcept {
-    std::uint32_t word = 0;
-    ssize_t got;
-    do {
-        got = ::recv(in_.channel, &word, sizeof word, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got <= 0) ::_exit(127);  // the parent is gone, and this process has no business without it
-    return got == static_cast<ssize_t>(sizeof word) && word == static_cast<std::uint32_t>(point) ? 0 : EPROTO;
-}
-
 int ChildRunner::run(const step::CloseInherited&) noexcept {
     unsigned next =
         3;  // the standard streams stay until they are replaced, so that no other file takes their numbers
@@ -138,10 +104,6 @@ int ChildRunner::run(const step::CloseInherited&) noexcept {
         next = kept + 1;
     }
     return result_of(sys::close_range(next, ~0u));
-}
-
-int ChildRunner::run(const step::AwaitParent& step) noexcept {
-    return wait_for_parent(step.point);
 }
 
 int ChildRunner::run(const step::BecomeRoot&) noexcept {
@@ -278,18 +240,6 @@ int ChildRunner::run(const step::ChangeDirectory& step) noexcept {
     if (::syscall(SYS_getcwd, in_.scratch, in_.scratch_size) < 0 || in_.scratch[0] != '/')
         return fail(EINVAL, FailureDetail::unreachable_directory);
     return 0;
-}
-
-int ChildRunner::run(const step::Gate& step) noexcept {
-    send(ChildReport::Kind::at_gate, step_, 0, fd(step.terminal));
-    const auto channel = static_cast<unsigned>(in_.channel);
-    const int kept = fd(step.keep);
-    const unsigned low = kept < 0 ? channel : std::min(channel, static_cast<unsigned>(kept));
-    const unsigned high = kept < 0 ? channel : std::max(channel, static_cast<unsigned>(kept));
-    if (sys::close_range(3, low - 1) < 0 || sys::close_range(low + 1, high - 1) < 0 ||
-        sys::close_range(high + 1, ~0u) < 0)
-        return errno;
-    return wait_for_parent(SyncPoint::gate);
 }
 
 }  // namespace stack

@@ -16,7 +16,13 @@ namespace stack {
 
 /// One message of the child, of fixed size up to `text`. The channel is a SOCK_SEQPACKET pair of our own making.
 struct ChildReport {
-    enum class Kind : std::uint32_t { at_gate = 1, executing = 2, failed = 3 };
+    enum class Kind : std::uint32_t {
+        at_gate = 1,
+        executing = 2,
+        failed = 3,
+        at_hooks = 4,
+        starting = 5,  ///< to whoever has opened the gate: from here on an end of the channel is a failure
+    };
     static constexpr std::size_t kTextSize = 2048;
     Kind kind{};
     std::uint32_t step = 0;
@@ -24,6 +30,7 @@ struct ChildReport {
     std::uint32_t detail = 0;  ///< FailureDetail, or UserProblem for ResolveUser
     std::uint32_t extra = 0;   ///< index of the item that failed
     std::uint32_t text_size = 0;
+    /// Behind the text, on the connection of a start socket: the step's InitProgram::failure_words.
     char text[kTextSize] = {};  ///< the path, the kernel's own words, or the head of a file that exec refused
 };
 
@@ -40,7 +47,9 @@ enum class FailureDetail : std::uint32_t {
     no_interpreter,  ///< the program exists; text: its first bytes
     not_executable,  ///< extra: index of the candidate
     command_not_found,
-    copying,  ///< text: the name
+    copying,      ///< text: the name
+    hook_status,  ///< extra: the raw wait status; text: what it said
+    hook_timeout,
 };
 
 /// What the child answers to and is given; all of it prepared before the clone.
@@ -53,7 +62,7 @@ struct ChildInput {
     char** argv = nullptr;  ///< with one more place in front for stack-init
     char** env = nullptr;
     char** home_entry = nullptr;  ///< place in `env` for HOME, or null
-    char* scratch = nullptr;      ///< line buffer
+    char* scratch = nullptr;  ///< lines, and the state document with its word in front; aligned for pointers
     std::size_t scratch_size = 0;
     std::uint64_t* times =
         nullptr;  ///< shared with the parent: CLOCK_MONOTONIC after each step, one more for the start

@@ -39,6 +39,14 @@ struct LayerText {
     }
 };
 
+// The host's tree stays below, covered as a whole: a chroot, and "/" of the mount namespace is the container's.
+int enter_without_pivot(int root, bool attached) noexcept {
+    if (!attached && ::syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return errno;
+    if (::chroot(".") < 0) return errno;
+    return result_of(::chdir("/"));
+}
+
 }  // namespace
 
 int ChildRunner::fail_filesystem(int error, int fs, FailureDetail detail, std::size_t extra) noexcept {
@@ -139,6 +147,11 @@ int ChildRunner::run(const step::MakeOverlayByMount& step) noexcept {
     return keep(step.out, sys::open_tree(AT_FDCWD, step.mount_point.c_str(), OPEN_TREE_CLOEXEC));
 }
 
+int ChildRunner::run(const step::AttachAtHostPath& step) noexcept {
+    return result_of(::syscall(SYS_move_mount, fd(step.mount), "", AT_FDCWD, step.path.c_str(),
+                               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS));
+}
+
 int ChildRunner::run(const step::EnterRoot& step) noexcept {
     const int root = fd(step.root);
     // Joining one's own mount namespace leads from a chroot, if we were started in one, to the root of the namespace
@@ -150,6 +163,7 @@ int ChildRunner::run(const step::EnterRoot& step) noexcept {
     if (step.attach && ::syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return errno;
     if (::fchdir(root) < 0) return errno;
+    if (!step.pivot) return enter_without_pivot(root, step.attach);
     // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one, and is let go at once.
     if (::syscall(SYS_pivot_root, ".", ".") < 0) return errno;
     if (::syscall(SYS_umount2, ".", 2 /* MNT_DETACH */) < 0) return errno;

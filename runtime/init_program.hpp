@@ -32,11 +32,14 @@ struct Slot {
     bool operator==(const Slot&) const = default;
 };
 
-/// Where child and parent wait for each other. Legal order: id_maps, gate; each at most once.
+/// Where child and parent wait for each other. Legal order: id_maps, hooks, gate; each at most once. `hooks` and `gate`
+/// bring a state document behind the word, which may be empty.
 enum class SyncPoint : std::uint32_t {
     id_maps =
         1,  ///< the child waits until the parent has written its user namespace's maps: without them it is nobody
     gate = 2,  ///< the child waits until its pid and descriptors are on record, so that no exec is ever lost
+    hooks =
+        3,  ///< the child waits until prestart and createRuntime hooks have run on what it has made so far
 };
 
 namespace step {
@@ -133,10 +136,16 @@ struct
     std::string mount_point;
     Slot out;
 };
+struct AttachAtHostPath {  ///< where hooks look for the root file system
+    Slot mount;
+    std::string path;
+};
 struct
     EnterRoot {  ///< leave a chroot, attach on "/" (unless attached), pivot_root, let go of the host's tree
     Slot root;
     bool attach = true;
+    bool pivot =
+        true;  ///< else chroot: for hosts that run from their initial RAM disk, which can't be exchanged
 };
 struct OpenMountPoint {
     enum class Kind : std::uint8_t { directory, file, like_source };
@@ -228,9 +237,23 @@ struct ChangeDirectory {
     std::string path;
     bool create = false;
 };
-struct Gate {  ///< close all but the standard streams and the channel, report, wait
+struct FindCommand {  ///< that it exists and the user may execute it: what `create` is to know already
+    std::vector<std::string> candidates;
+};
+/// Closes all but the standard streams, the channel and what is to be kept; reports; waits: at the channel, or, when there
+/// is one, at a listening socket for one connection, which is the channel from then on.
+struct Gate {
     Slot terminal;
-    Slot keep;  ///< stack-init
+    Slot start;
+    std::vector<Slot> keep;  ///< stack-init and the like: needed afterwards, close-on-exec
+    int preserve_fds = 0;    ///< descriptors from 3 on that the program gets
+};
+struct KeepState {  ///< makes a file of the state document that came last, and one for what hooks have to say
+    Slot state, output;
+};
+struct RunHook {
+    HookSpec hook;
+    Slot state, output;
 };
 struct NoNewPrivileges {};
 struct InstallSeccomp {};  ///< `InitProgram::seccomp`
@@ -251,11 +274,11 @@ using Action =
     std::variant<CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare,
                  NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals, SetOomScore, WriteSysctl,
                  OpenHostPath, CloneHostTree, CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay,
-                 MakeOverlayByMount, EnterRoot, OpenMountPoint, AttachMount, MakeDevice, MakeSymlink,
-                 CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory, OpenTerminal,
-                 OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
-                 SetRlimit, ChangeDirectory, Gate, NoNewPrivileges, InstallSeccomp, SetBounding, SetIds,
-                 SetCapabilities, Execute>;
+                 MakeOverlayByMount, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice,
+                 MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
+                 OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal,
+                 SetUmask, SetRlimit, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
+                 InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
 
@@ -288,7 +311,10 @@ struct InitProgram {
     bool home_from_passwd = false;  ///< HOME is added from the user's passwd entry
     std::vector<BpfInstruction> seccomp;
     std::uint32_t seccomp_flags = 0;  ///< SECCOMP_FILTER_FLAG_…
-    std::uint64_t clone_flags = 0;    ///< new namespaces
+    /// By step, from the gate on when somebody else than the parent opens it: what makes its report readable for one who
+    /// does not have the program (error_of_words in launch_error.hpp).
+    std::vector<std::string> failure_words;
+    std::uint64_t clone_flags = 0;  ///< new namespaces
     std::vector<IdMapping> uid_mappings, gid_mappings;
 };
 
@@ -300,6 +326,10 @@ struct LaunchShape {
     std::size_t task_files = 0;
     bool init = false;                  ///< stack-init
     bool joined_pid_namespace = false;  ///< the parent clones into another pid namespace
+    bool start_socket = false;          ///< LaunchOptions::start_socket, slot "start"
+    int preserve_fds = 0;
+    bool new_keyring = true;
+    bool pivot = true;
     bool operator==(const LaunchShape&) const = default;
 };
 /// Slot names of the inputs of a shape: "stdin", "network", "fd:NAME", "tasks0", "init", …

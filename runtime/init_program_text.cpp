@@ -62,7 +62,7 @@ class StepWords {
 
     std::string operator()(const step::CloseInherited&) const { return "close inherited descriptors"; }
     std::string operator()(const step::AwaitParent& s) const {
-        return s.point == SyncPoint::id_maps ? "wait for the id maps" : "wait for the gate";
+        return s.point == SyncPoint::id_maps ? "wait for the id maps" : "report, wait for the hooks";
     }
     std::string operator()(const step::BecomeRoot&) const { return "become root"; }
     std::string operator()(const step::EnterCgroup& s) const { return "write 0 to " + slot(s.task_file); }
@@ -110,7 +110,8 @@ class StepWords {
         return overlay(s, "mount overlay", " at " + s.mount_point) + into(s.out);
     }
     std::string operator()(const step::EnterRoot& s) const {
-        return fmt::format("{}pivot to {}", s.attach ? "attach and " : "", slot(s.root));
+        return fmt::format("{}{} to {}", s.attach ? "attach and " : "", s.pivot ? "pivot" : "chroot",
+                           slot(s.root));
     }
     std::string operator()(const step::OpenMountPoint& s) const {
         const char* kind = s.kind == step::OpenMountPoint::Kind::directory ? "directory"
@@ -122,6 +123,9 @@ class StepWords {
                            : s.outside_proc ? ", outside of /proc"
                                             : "",
                            into(s.out));
+    }
+    std::string operator()(const step::AttachAtHostPath& s) const {
+        return fmt::format("attach {} to {} of the host", slot(s.mount), s.path);
     }
     std::string operator()(const step::AttachMount& s) const {
         return fmt::format("attach {} to {}", slot(s.mount), slot(s.target));
@@ -180,10 +184,18 @@ class StepWords {
     std::string operator()(const step::ChangeDirectory& s) const {
         return fmt::format("change to {}{}", s.path, s.create ? ", making it" : "");
     }
+    std::string operator()(const step::FindCommand& s) const { return "find " + join(s.candidates, " or "); }
     std::string operator()(const step::Gate& s) const {
-        return s.terminal.valid() ? "close the rest, gate, hand over " + slot(s.terminal)
-                                  : "close the rest, gate";
+        std::string text = "close the rest, gate";
+        if (s.preserve_fds > 0) text = fmt::format("close all but 3 to {}, gate", 2 + s.preserve_fds);
+        if (s.start.valid()) text += " at " + slot(s.start);
+        if (s.terminal.valid()) text += ", hand over " + slot(s.terminal);
+        return text;
     }
+    std::string operator()(const step::KeepState& s) const {
+        return fmt::format("keep the state{}, outputs{}", into(s.state), into(s.output));
+    }
+    std::string operator()(const step::RunHook& s) const { return "run " + s.hook.path; }
     std::string operator()(const step::NoNewPrivileges&) const { return "no new privileges"; }
     std::string operator()(const step::InstallSeccomp&) const { return "install filter"; }
     std::string operator()(const step::SetBounding& s) const {

@@ -1,6 +1,7 @@
 #include "runtime/launch_error.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/hooks.hpp"
 #include "runtime/launcher.hpp"
 
 #include <elf.h>
@@ -39,14 +40,6 @@ std::string elf_interpreter(std::string_view head) {
     return {};
 }
 
-// Messages go to terminals: what comes from an image's file must not bring control characters.
-std::string printable(std::string_view text) {
-    std::string result;
-    for (const char c : text.substr(0, 256))
-        result += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
-    return result;
-}
-
 Error exec_error(const InitProgram& program, const step::Execute& step, const ChildReport& report) {
     const std::string& name = program.argv.front();
     const std::string path = report.extra < step.candidates.size() ? step.candidates[report.extra] : name;
@@ -68,7 +61,7 @@ Error exec_error(const InitProgram& program, const step::Execute& step, const Ch
             error.with_hint(interpreter.empty()
                                 ? fmt::format("{} exists, but the interpreter that it names does not", path)
                                 : fmt::format("{} exists, but its interpreter {} is not in the image", path,
-                                              printable(interpreter)));
+                                              printable_text(interpreter)));
             return error;
         }
         default:
@@ -147,6 +140,19 @@ struct FactOf {
     const ChildReport& report;
 
     Error operator()(const step::Execute& step) const { return exec_error(program, step, report); }
+    Error operator()(const step::FindCommand& step) const {
+        return exec_error(program, step::Execute{step.candidates, {}}, report);
+    }
+    Error operator()(const step::RunHook& step) const {
+        switch (static_cast<FailureDetail>(report.detail)) {
+            case FailureDetail::hook_status:
+                return hook_failure(static_cast<int>(report.extra), text_of(report));
+            case FailureDetail::hook_timeout:
+                return hook_timeout(step.hook);
+            default:
+                return plain("run " + step.hook.path);
+        }
+    }
     Error operator()(const step::ResolveUser& step) const { return user_error(program, step, report); }
     Error operator()(const step::SetRlimit& step) const { return rlimit_error(step, report); }
     Error operator()(const step::OpenMountPoint& step) const { return mount_point_error(step, report); }
@@ -164,7 +170,7 @@ struct FactOf {
         return with_kernel_words("mount " + step.type);
     }
     Error operator()(const step::CopyUp&) const {
-        return plain(fmt::format("copy \"{}\"", printable(text_of(report))));
+        return plain(fmt::format("copy \"{}\"", printable_text(text_of(report))));
     }
     Error operator()(const step::ChangeDirectory& step) const {
         if (static_cast<FailureDetail>(report.detail) == FailureDetail::unreachable_directory)
@@ -196,7 +202,7 @@ struct FactOf {
     [[nodiscard]] Error with_kernel_words(std::string fact) const {
         Error error = plain(std::move(fact));
         if (report.text_size > 0)
-            error.with_hint(fmt::format("the kernel says: {}", printable(text_of(report))));
+            error.with_hint(fmt::format("the kernel says: {}", printable_text(text_of(report))));
         return error;
     }
     [[nodiscard]] Error device(const std::string& name) const {
@@ -207,7 +213,21 @@ struct FactOf {
     }
 };
 
+// Their facts say what was being done.
+bool names_itself(const Step& step) {
+    return std::holds_alternative<step::Execute>(step.action) ||
+           std::holds_alternative<step::FindCommand>(step.action);
+}
+
 }  // namespace
+
+// Messages go to terminals: what comes from an image's file must not bring control characters.
+std::string printable_text(std::string_view text) {
+    std::string result;
+    for (const char c : text.substr(0, 256))
+        result += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    return result;
+}
 
 std::string interpreter_in_head(std::string_view head) {
     if (!head.starts_with("#!")) return elf_interpreter(head);
@@ -216,13 +236,56 @@ std::string interpreter_in_head(std::string_view head) {
     return std::string{line.substr(0, line.find_first_of(" \t"))};
 }
 
+// `e` and the command with its candidates, `h` and the hook's path with its timeout, or `s` and the step's own words;
+// between the first two, the purpose. NUL between all.
+std::vector<std::string> failure_words(const InitProgram& program) {
+    std::vector<std::string> words;
+    bool behind_gate = false;
+    for (const Step& step : program.steps) {
+        std::vector<std::string> parts;
+        const std::string& purpose = program.purposes.at(step.purpose).text;
+        if (const auto* execute = std::get_if<step::Execute>(&step.action)) {
+            parts = {"e", purpose, program.argv.front()};
+            parts.insert(parts.end(), execute->candidates.begin(), execute->candidates.end());
+        } else if (const auto* hook = std::get_if<step::RunHook>(&step.action)) {
+            parts = {"h", purpose, hook->hook.path, std::to_string(hook->hook.timeout_seconds.value_or(0))};
+        } else {
+            parts = {"s", purpose, step_text(program, step)};
+        }
+        words.push_back(behind_gate ? join(parts, std::string_view{"\0", 1}) : "");
+        behind_gate |= std::holds_alternative<step::Gate>(step.action);
+    }
+    return words;
+}
+
+Error error_of_words(const ChildReport& report, std::string_view words) {
+    const std::vector<std::string> parts = split(words, '\0');
+    if (parts.size() < 3) return Error::from_errno(report.error, "start the process");
+    InitProgram program;
+    program.purposes.push_back({parts[1], std::nullopt, ""});
+    program.argv = {parts[2]};
+    step::Action action = step::NewSession{};
+    if (parts[0] == "e") {
+        action = step::Execute{{parts.begin() + 3, parts.end()}, {}};
+    } else if (parts[0] == "h") {
+        const auto timeout = parse_int(parts.size() > 3 ? parts[3] : "");
+        action = step::RunHook{{parts[2], {}, {}, timeout.value_or(0)}, {}, {}};
+    } else {
+        return Error::from_errno(report.error, parts[2]).add_context(parts[1]);
+    }
+    program.steps.push_back({std::move(action), 0});
+    ChildReport of_this_step = report;
+    of_this_step.step = 0;
+    return error_of_report(program, of_this_step);
+}
+
 Error error_of_report(const InitProgram& program, const ChildReport& report) {
     if (report.step >= program.steps.size())
         return Error::from_errno(report.error, "a step that is not in the program failed");
     const Step& step = program.steps[report.step];
     const Purpose& purpose = program.purposes.at(step.purpose);
     Error error = std::visit(FactOf{program, step, report}, step.action);
-    if (!std::holds_alternative<step::Execute>(step.action)) error.add_context(purpose.text);
+    if (!names_itself(step)) error.add_context(purpose.text);
     if (purpose.origin) error.at(*purpose.origin);
     const bool hint_fits =
         report.error == ENOENT || report.error == ELOOP || report.error == EACCES || report.error == EPERM;

@@ -117,9 +117,10 @@ struct CloneOptions {
 
 // Fills the table of descriptors: inputs as the parent has them, the rest empty.
 void prepare_descriptors(Preparation& child, const InitProgram& program,
-                         const std::map<std::string, int>& inputs, int channel) {
+                         const std::map<std::string, int>& inputs, int channel, int preserve_fds) {
     child.fds.assign(program.slots.size(), -1);
     child.keep.push_back(channel);
+    for (int number = 3; number < 3 + preserve_fds; ++number) child.keep.push_back(number);
     for (std::size_t i = 0; i < program.slots.size(); ++i) {
         const auto input = inputs.find(program.slots[i]);
         if (input == inputs.end()) continue;
@@ -130,11 +131,20 @@ void prepare_descriptors(Preparation& child, const InitProgram& program,
     child.keep.erase(std::unique(child.keep.begin(), child.keep.end()), child.keep.end());
 }
 
-UniqueFd above_standard_streams(UniqueFd fd) {
-    if (fd.get() > 2) return fd;
-    UniqueFd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)};
+// The numbers up to there are the new program's own.
+UniqueFd above(int highest, UniqueFd fd) {
+    if (fd.get() > highest) return fd;
+    UniqueFd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, highest + 1)};
     if (!moved.valid()) throw_errno("duplicate descriptor");
     return moved;
+}
+
+void check_preserved(int count) {
+    if (count < 0) throw Error{ErrorKind::invalid_input, "the number of preserved descriptors is negative"};
+    for (int number = 3; number < 3 + count; ++number)
+        if (::fcntl(number, F_GETFD) < 0)
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("descriptor {} is to be preserved and is not open", number)};
 }
 
 PendingProcess begin(InitProgram program, const std::map<std::string, int>& inputs,
@@ -142,12 +152,15 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
     auto state = std::make_unique<State>();
     state->program = std::move(program);
     state->reaped_by_us = !options.launch->clone_parent;
+    state->own_gate = options.launch->start_socket < 0;
     SocketPair channel = make_socket_pair(SOCK_SEQPACKET);
     state->channel = std::move(channel.a);
-    const UniqueFd child_end = above_standard_streams(std::move(channel.b));
+    const int preserved = options.launch->preserve_fds;
+    check_preserved(preserved);
+    const UniqueFd child_end = above(2 + preserved, std::move(channel.b));
 
     Preparation child;
-    prepare_descriptors(child, state->program, inputs, child_end.get());
+    prepare_descriptors(child, state->program, inputs, child_end.get(), preserved);
     prepare_vectors(child, state->program);
     if (options.launch->record_times) state->times = SharedTimes{state->program.steps.size() + 1};
     child.input = ChildInput{&state->program,      child.fds.data(),
@@ -197,7 +210,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
 struct Inputs {
     LaunchShape shape;
     std::map<std::string, int> fds;
-    UniqueFd init;
+    UniqueFd init, start;
 
     void add_streams(const LaunchFds& given) {
         const auto add = [&](bool& present, const char* name, int fd) {
@@ -214,8 +227,17 @@ struct Inputs {
         for (std::size_t i = 0; i < placement.task_files.size(); ++i)
             fds[fmt::format("tasks{}", i)] = placement.task_files[i];
     }
-    void add_init(const std::string& path) {
-        init = protected_program(path);
+    void add_options(const LaunchOptions& options) {
+        shape.preserve_fds = options.preserve_fds;
+        shape.new_keyring = options.new_keyring;
+        shape.pivot = options.pivot;
+        shape.start_socket = options.start_socket >= 0;
+        if (!shape.start_socket) return;
+        start = above(2 + options.preserve_fds, duplicate_fd(options.start_socket));
+        fds["start"] = start.get();
+    }
+    void add_init(const std::string& path, int preserve_fds) {
+        init = above(2 + preserve_fds, protected_program(path));
         shape.init = true;
         fds["init"] = init.get();
     }
@@ -258,7 +280,8 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     Inputs inputs;
     inputs.add_streams(fds);
     inputs.add_cgroups(options.cgroup);
-    if (spec.init) inputs.add_init(options.init_path);
+    inputs.add_options(options);
+    if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
     CloneOptions clone{-1, &options};
     UniqueFd pid_namespace;
     for (const NamespaceSpec& entry : spec.namespaces) {
@@ -286,6 +309,7 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
     streams.network_namespace = -1;
     inputs.add_streams(streams);
     inputs.add_cgroups(options.cgroup);
+    inputs.add_options(options);
     inputs.add_named("fd:target", target.init->pidfd());
     int namespaces = 0;
     try {

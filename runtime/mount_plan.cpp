@@ -1,6 +1,7 @@
 #include "runtime/mount_plan.hpp"
 
 #include "runtime/base/text.hpp"
+#include "runtime/hook_plan.hpp"
 #include "runtime/mount_requests.hpp"
 #include "runtime/sysctl.hpp"
 
@@ -44,6 +45,10 @@ class MountPlanner {
         make_sys();
         for (std::size_t i = 0; i < wanted_.others.size(); ++i) attach_wanted(wanted_.others[i], trees_[i]);
         hide_paths();
+        if (has_create_hooks(spec_)) {
+            run_create_hooks();
+            enter_root(false);
+        }
         return tree_;
     }
 
@@ -161,8 +166,23 @@ class MountPlanner {
             b_.add(step::MakeOverlay{std::move(lower), upper, work, bind_devices_, root_});
         else
             b_.add(step::MakeOverlayByMount{std::move(lower), upper, work, bind_devices_, root.work, root_});
+        finish_root(root.work, !facts_.overlay_layer_append);
+    }
+
+    // Hooks find the whole tree at its path on the host, in the container's mount namespace; then it is entered last.
+    void finish_root(const std::string& host_path, bool attached) {
+        if (!has_create_hooks(spec_)) return enter_root(!attached);
+        if (!attached) b_.add(step::AttachAtHostPath{root_, host_path});
+    }
+    void enter_root(bool attach) {
         b_.purpose("entering the root file system");
-        b_.add(step::EnterRoot{root_, facts_.overlay_layer_append});
+        b_.add(step::EnterRoot{root_, attach, shape_.pivot});
+    }
+    void run_create_hooks() {
+        b_.purpose("waiting for the hooks");
+        b_.add(step::AwaitParent{SyncPoint::hooks});
+        if (!spec_.hooks.create_container.empty())
+            plan_hooks(b_, "createContainer", spec_.hooks.create_container, plan_hook_files(b_));
     }
 
     void make_root() {
@@ -178,8 +198,7 @@ class MountPlanner {
                         "the root file system has neither layers nor an absolute path"};
         b_.purpose("mounting the root file system");
         b_.add(step::CloneHostTree{spec_.root.path, true, false, root_});
-        b_.purpose("entering the root file system");
-        b_.add(step::EnterRoot{root_, true});
+        finish_root(spec_.root.path, false);
     }
 
     // --- what every container has ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #include "runtime/pending_process.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/hooks.hpp"
 #include "runtime/init_child.hpp"
 #include "runtime/launch_error.hpp"
 
@@ -45,8 +46,18 @@ std::uint64_t monotonic_now() {
     return static_cast<std::uint64_t>(now.tv_sec) * 1000000000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+std::string sync_message(SyncPoint point, std::string_view state_json) {
+    if (state_json.size() > kMaxHookState)
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("the container's state is larger than {} KiB", kMaxHookState / 1024)};
+    const auto word = static_cast<std::uint32_t>(point);
+    std::string message(sizeof word, '\0');
+    std::memcpy(message.data(), &word, sizeof word);
+    return message += state_json;
+}
+
 PendingProcess::State::~State() {
-    if (started || ended || !handle.valid()) return;
+    if (started || detached || ended || !handle.valid()) return;
     try {
         handle.signal(SIGKILL);
     } catch (const Error&) {  // it is our own child: it can only be gone
@@ -64,9 +75,10 @@ std::optional<int> PendingProcess::State::reap() {
     return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-void PendingProcess::State::send(SyncPoint point) const {
-    const auto word = static_cast<std::uint32_t>(point);
-    if (::send(channel.get(), &word, sizeof word, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+void PendingProcess::State::send(SyncPoint point, std::string_view state_json) const {
+    const std::string message = sync_message(point, state_json);
+    if (::send(channel.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+        errno != ECONNRESET)
         throw_errno("talk to the starting process");  // EPIPE: its own message, or its end, tells why
 }
 
@@ -80,7 +92,8 @@ bool PendingProcess::State::readable(int timeout_ms) const {
 }
 
 void PendingProcess::State::pump() {
-    while (!started && !ended && readable(0)) take_message();
+    const auto over = [this] { return started || ended || (at_gate && !own_gate); };
+    while (!over() && readable(0)) take_message();
 }
 
 void PendingProcess::State::take_message() {
@@ -94,6 +107,11 @@ void PendingProcess::State::take_message() {
     ChildReport report;
     std::memcpy(&report, message.bytes.data(), std::min(message.bytes.size(), sizeof report));
     switch (report.kind) {
+        case ChildReport::Kind::at_hooks:
+            at_hooks = true;
+            return;
+        case ChildReport::Kind::starting:
+            break;  // never on this channel
         case ChildReport::Kind::at_gate:
             at_gate = true;
             if (!message.fds.empty()) terminal = std::move(message.fds.front());
@@ -145,19 +163,41 @@ bool PendingProcess::at_gate() {
     return state_->at_gate;
 }
 
+bool PendingProcess::at_hooks() {
+    if (!state_->at_hooks) state_->pump();
+    return state_->at_hooks;
+}
+
+void PendingProcess::hooks_done(std::string_view state_json) {
+    if (!state_->at_hooks)
+        throw Error{ErrorKind::internal, "a process was sent on from hooks that it does not wait for"};
+    state_->send(SyncPoint::hooks, state_json);
+    state_->at_hooks = false;
+}
+
 std::optional<UniqueFd> PendingProcess::take_terminal() {
     return std::exchange(state_->terminal, std::nullopt);
 }
 
-void PendingProcess::release() {
-    if (!state_->at_gate)
-        throw Error{ErrorKind::internal, "a process was released before it had reached the gate"};
-    state_->send(SyncPoint::gate);
+void PendingProcess::release(std::string_view state_json) {
+    if (!state_->at_gate || !state_->own_gate)
+        throw Error{ErrorKind::internal, "a process was released that does not wait for its parent"};
+    state_->send(SyncPoint::gate, state_json);
+}
+
+void PendingProcess::detach() {
+    if (!state_->at_gate || state_->own_gate)
+        throw Error{ErrorKind::internal, "a process was let go that could not live on"};
+    state_->detached = true;
 }
 
 bool PendingProcess::started() {
     state_->pump();
     return state_->started;
+}
+
+void PendingProcess::wait_for_hooks() {
+    while (!at_hooks()) static_cast<void>(state_->readable(-1));
 }
 
 void PendingProcess::wait_for_gate() {

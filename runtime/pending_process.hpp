@@ -2,8 +2,10 @@
 // pending_process.cpp.
 //
 //   state      meaning                                   what comes next
-//   set-up     the child carries out its steps           at_gate, failed, or the channel ends (it was killed)
+//   set-up     the child carries out its steps           at_hooks, at_gate, failed, or the channel ends (it was killed)
+//   at hooks   it waits for `hooks_done`                 set-up
 //   at gate    it waits for `release`                    executing, failed
+//              with a start socket                       the channel ends; the rest is between others
 //   executing  about to call execve                      the channel ends (exec has happened), or failed
 #pragma once
 
@@ -15,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace stack {
 
@@ -35,6 +39,10 @@ class SharedTimes {
 
 std::uint64_t monotonic_now();
 
+/// The message that lets the child go on from `point`. Throws Error(invalid_input) when the state is larger than a hook may
+/// be given.
+std::string sync_message(SyncPoint point, std::string_view state_json);
+
 struct PendingProcess::State {
     InitProgram program;
     ProcessHandle handle;
@@ -43,7 +51,9 @@ struct PendingProcess::State {
     SharedTimes times;
     std::uint64_t cloned_at = 0;
     bool reaped_by_us = true;
-    bool at_gate = false, executing = false, started = false, ended = false;
+    bool own_gate = true;  ///< no start socket
+    bool at_hooks = false, at_gate = false, detached = false, executing = false, started = false,
+         ended = false;
 
     State() = default;
     State(const State&) = delete;
@@ -52,7 +62,7 @@ struct PendingProcess::State {
 
     /// The exit code of a child that has ended or is about to; nullopt when somebody else reaps it.
     std::optional<int> reap();
-    void send(SyncPoint point) const;
+    void send(SyncPoint point, std::string_view state_json = {}) const;
     [[nodiscard]] bool readable(int timeout_ms) const;
     /// Takes in what has arrived. Throws Error with the reason why the process did not start.
     void pump();

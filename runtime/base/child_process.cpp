@@ -58,7 +58,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
             if (::dup2(moved[i], i) < 0) goto failed;
         ::syscall(SYS_close_range, static_cast<unsigned>(fd_count), ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
     }
-    ::execve(argv[0], argv, env);
+    ::execve(options.program.empty() ? argv[0] : options.program.c_str(), argv, env);
 failed:
     const int err = errno;
     [[maybe_unused]] const ssize_t sent = ::write(report, &err, sizeof err);
@@ -144,7 +144,8 @@ ProcessHandle spawn(const SpawnOptions& options) {
     } while (got < 0 && errno == EINTR);
     if (got == static_cast<ssize_t>(sizeof err)) {
         ::waitpid(pid, nullptr, 0);
-        throw Error::from_errno(err, fmt::format("run '{}'", options.argv.at(0)));
+        throw Error::from_errno(
+            err, fmt::format("run '{}'", options.program.empty() ? options.argv.at(0) : options.program));
     }
     if (!pidfd.valid()) throw_errno("open child process");
     return ProcessHandle{std::move(pidfd), pid};

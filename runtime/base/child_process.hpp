@@ -46,6 +46,7 @@ struct SpawnOptions {
     std::vector<int> fds;
     bool new_session = false;
     std::optional<std::string> working_dir;
+    std::string program{};  ///< the path, when argv[0] is to be another name
 };
 /// fork+exec; an exec failure is reported here, not by the child. The caller reaps with `wait_for_exit`.
 /// Throws Error.
