@@ -1,0 +1,146 @@
+// Scopes where systemd is PID 1: on most test hosts, in the emulated machine only.
+#include "runtime/cgroup_systemd.hpp"
+
+#include "runtime/base/child_process.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/cgroup.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace stack {
+namespace {
+
+using test::eventually;
+
+class SystemdScopeTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+        if (!path_exists("/run/systemd/system")) GTEST_SKIP() << "systemd does not run here";
+        name = systemd::parse_scope_name("stack-test.slice:test:" + fmt::format("{}", ::getpid()), "", false);
+    }
+    void TearDown() override {
+        if (name.unit.empty()) return;
+        remove_scope(name.unit, false);
+        run_command({.argv = {"/bin/systemctl", "stop", "stack-test.slice"},
+                     .env = {},
+                     .fds = {},
+                     .working_dir = {}});
+    }
+    std::string show(const char* property) const {
+        return std::string{
+            trim(run_command({.argv = {"/bin/systemctl", "show", "--value", "-p", property, name.unit},
+                              .env = {},
+                              .fds = {},
+                              .working_dir = {}})
+                     .out)};
+    }
+    SystemdScope start(const ResourceSpec& limits) const {
+        return SystemdScope::start(name, "a test", scope_properties(limits, {}), false);
+    }
+    systemd::ScopeName name;
+    CgroupLayout layout = detect_cgroups();
+};
+
+TEST_F(SystemdScopeTest, HoldsAContainerUnderLimitsOfBoth) {
+    ResourceSpec limits;
+    limits.memory_limit_bytes = 64 << 20;
+    limits.pids_limit = 20;
+    limits.cpu_quota_us = 50000;
+    SystemdScope scope = start(limits);
+    EXPECT_NE(scope.cgroup_path().find("/stack-test.slice/" + name.unit), std::string::npos)
+        << scope.cgroup_path();
+    Cgroup group = Cgroup::create(layout, scope.cgroup_path(), limits);
+    const ProcessHandle process =
+        spawn({.argv = {"/bin/sleep", "1000"}, .env = {}, .fds = {}, .working_dir = {}});
+    group.add_process(process.pid());
+    scope.release();
+    EXPECT_EQ(group.processes(), std::vector<pid_t>{process.pid()});
+    EXPECT_EQ(show("MemoryMax"), "67108864");
+    EXPECT_EQ(show("Delegate"), "yes");
+    EXPECT_EQ(show("DevicePolicy"), "strict");
+
+    limits.memory_limit_bytes = 32 << 20;
+    limits.pids_limit = -1;
+    set_scope_properties(name.unit, scope_properties(limits, {}), false);
+    group.apply(limits);
+    EXPECT_EQ(show("MemoryMax"), "33554432");
+    EXPECT_EQ(group.stats().memory->memory.limit, 32u << 20);
+    EXPECT_EQ(group.stats().pids->limit, std::nullopt);
+    // systemd writes its values again, and these are the same.
+    run_command({.argv = {"/bin/systemctl", "daemon-reload"}, .env = {}, .fds = {}, .working_dir = {}});
+    EXPECT_EQ(group.stats().memory->memory.limit, 32u << 20);
+
+    const std::string path = group.path();
+    group.kill_all();
+    EXPECT_EQ(exit_code_of_status(wait_for_exit(process)), 137);
+    remove_scope(name.unit, false);
+    remove_scope(name.unit, false);  // again: nothing to do
+    remove_cgroup(layout, path);
+    EXPECT_FALSE(Cgroup::open(layout, path).has_value());
+}
+
+TEST_F(SystemdScopeTest, OfAProcessThatNeverCameGoesAway) {
+    std::string path;
+    {
+        const SystemdScope scope = start({});
+        path = scope.cgroup_path();
+        EXPECT_EQ(show("ActiveState"), "active");
+    }
+    EXPECT_TRUE(eventually([&] { return show("ActiveState") == "inactive"; }));
+    EXPECT_TRUE(eventually([&] { return !Cgroup::open(layout, path).has_value(); }));
+}
+
+TEST_F(SystemdScopeTest, IsMadeOnce) {
+    const SystemdScope scope = start({});
+    try {
+        start({});
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::already_exists) << error.what();
+    }
+    EXPECT_EQ(show("ActiveState"), "active");
+}
+
+TEST_F(SystemdScopeTest, KeepsDevicesAwayThroughReloads) {
+    ResourceSpec limits;
+    SystemdScope scope = start(limits);
+    const Cgroup group = Cgroup::create(layout, scope.cgroup_path(), limits);
+    const auto opens_kmsg = [&] {
+        const Pipe ready = make_pipe();
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            char byte;
+            if (::read(ready.read.get(), &byte, 1) != 1) ::_exit(2);
+            const bool null = ::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
+            ::_exit(!null ? 3 : ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0 ? 0 : 1);
+        }
+        group.add_process(pid);
+        write_all(ready.write.get(), "x", "pipe");
+        return exit_code_of_status(wait_for_exit(ProcessHandle::open(pid).value()));
+    };
+    EXPECT_EQ(opens_kmsg(), 1);
+    run_command({.argv = {"/bin/systemctl", "daemon-reload"}, .env = {}, .fds = {}, .working_dir = {}});
+    EXPECT_EQ(opens_kmsg(), 1);
+}
+
+TEST(SystemdScope, WithoutSystemdIsAnErrorWithAWayOut) {
+    if (path_exists("/run/dbus/system_bus_socket")) GTEST_SKIP() << "there is a system bus here";
+    try {
+        SystemdScope::start({"system.slice", "stack-test.scope"}, "a test", {}, false);
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::not_supported) << error.what();
+        EXPECT_NE(error.hint().find("--systemd-cgroup"), std::string::npos) << error.hint();
+    }
+}
+
+}  // namespace
+}  // namespace stack
