@@ -26,10 +26,10 @@ using testing::Not;
 class LeakedDescriptors {
   public:
     LeakedDescriptors() {
-        for (const char* path : {"/", "/sys/fs/cgroup", "/proc", "/etc/passwd"}) {
+        for (const char* path : {"/", "/sys/fs/cgroup"}) {
             const UniqueFd file{::open(path, O_RDONLY | O_CLOEXEC)};
             if (!file.valid()) continue;
-            for (const int from : {3, 7, 64, 900})
+            for (const int from : {3, 7, 900})
                 leaked_.emplace_back(::fcntl(file.get(), F_DUPFD, from));  // not close-on-exec, on purpose
         }
     }
@@ -102,7 +102,7 @@ TEST_F(EscapeDescriptors, JoiningProcessesShowNothingOfTheRuntime) {
     output.write.reset();
     container.wait_until_started();
     const UniqueFd secret{::open(flag().c_str(), O_RDONLY)};  // in our table, not close-on-exec
-    for (int i = 0; i < 60; ++i) EXPECT_EQ(exec(container.handle(), process({"true"})).error, "");
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(exec(container.handle(), process({"true"})).error, "");
     container.handle().signal(SIGTERM);
     const std::string seen = read_until_end(output.read.get());
     EXPECT_EQ(exit_code_of_status(wait_for_exit(container.handle())), 0);

@@ -23,7 +23,7 @@ using testing::AnyOf;
 using testing::Eq;
 using testing::HasSubstr;
 
-constexpr int kRounds = 60;
+constexpr int kRounds = 40;
 
 /// Exchanges two names until it goes away: at any instant each of them is one thing or the other.
 class Swapper {
