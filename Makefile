@@ -6,7 +6,7 @@ JOBS := $(shell nproc)
 CTEST := ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 SOURCES = $(shell git ls-files '*.cpp' '*.hpp' '*.c' '*.h')
 
-.PHONY: build everything help deps test test-unit test-kernel test-e2e test-vm demo bench install format check-format lint clean
+.PHONY: build everything help deps test test-unit test-kernel test-e2e test-vm test-long test-peers demo bench install format check-format lint clean
 
 build: ## programs into build/bin (the default)
 	@tools/deps build test
@@ -24,7 +24,7 @@ deps: ## install every package that building, testing and checking need
 
 test: everything ## all three rings (kernel and e2e need root)
 	@[ "$$(id -u)" = 0 ] || echo "not root: the kernel and e2e rings will be skipped"
-	$(CTEST) -LE vm
+	$(CTEST) -LE 'vm|long'
 
 test-unit test-kernel test-e2e: test-%: everything ## one ring
 	$(CTEST) -L $*
@@ -32,6 +32,13 @@ test-unit test-kernel test-e2e: test-%: everything ## one ring
 test-vm: everything ## limits on pure cgroup v2, in an emulated machine
 	@tools/deps vm
 	$(CTEST) -L vm
+
+test-long: everything ## ten thousand containers of each kind, kills at every step
+	$(CTEST) -L long
+
+test-peers: everything ## podman, containerd and docker, running containers by stack-runtime
+	@tools/deps peers
+	tests/peers/run
 
 demo: build ## the guestbook example: up, three requests, ps, logs, down
 	@tools/deps demo
