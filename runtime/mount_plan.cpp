@@ -27,6 +27,20 @@ struct Device {
 constexpr std::array kDevices{Device{"null", 1, 3},   Device{"zero", 1, 5},    Device{"full", 1, 7},
                               Device{"random", 1, 8}, Device{"urandom", 1, 9}, Device{"tty", 5, 0}};
 
+struct DevLink {
+    std::string_view name, target;
+};
+constexpr std::array kDevLinks{DevLink{"fd", "/proc/self/fd"}, DevLink{"stdin", "/proc/self/fd/0"},
+                               DevLink{"stdout", "/proc/self/fd/1"}, DevLink{"stderr", "/proc/self/fd/2"},
+                               DevLink{"ptmx", "pts/ptmx"}};
+
+// What every /dev has, whatever a list of devices says of it; engines list the host's /dev/ptmx for a privileged container.
+bool is_in_every_dev(std::string_view name) {
+    const auto same = [&](const auto& known) { return known.name == name; };
+    return std::any_of(kDevices.begin(), kDevices.end(), same) ||
+           std::any_of(kDevLinks.begin(), kDevLinks.end(), same);
+}
+
 class MountPlanner {
   public:
     MountPlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
@@ -259,11 +273,8 @@ class MountPlanner {
                                   {{"mode", "755"}, {"size", "65536k"}}, true);
         b_.purpose("filling /dev");
         for (std::size_t i = 0; i < kDevices.size(); ++i) add_default_device(i);
-        for (const auto& [name, target] :
-             {std::pair{"fd", "/proc/self/fd"}, std::pair{"stdin", "/proc/self/fd/0"},
-              std::pair{"stdout", "/proc/self/fd/1"}, std::pair{"stderr", "/proc/self/fd/2"},
-              std::pair{"ptmx", "pts/ptmx"}})
-            b_.add(step::MakeSymlink{tree_.dev, name, target});
+        for (const DevLink& link : kDevLinks)
+            b_.add(step::MakeSymlink{tree_.dev, std::string{link.name}, std::string{link.target}});
         if (!wanted_.take("/dev/pts"))
             tree_.pts = mount_builtin(
                 "/dev/pts", tree_.dev, "pts", "devpts", wanted_.pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
@@ -289,9 +300,7 @@ class MountPlanner {
     void add_device(const DeviceSpec& device) {
         const std::string path = clean_container_path(device.path, "device");
         const std::string name = path.substr(path.starts_with("/dev/") ? 5 : 1);
-        if (path.starts_with("/dev/") && std::any_of(kDevices.begin(), kDevices.end(),
-                                                     [&](const Device& known) { return known.name == name; }))
-            return;
+        if (path.starts_with("/dev/") && is_in_every_dev(name)) return;
         if (bind_devices_)
             throw Error{ErrorKind::not_supported,
                         fmt::format("device {} can't be made in a user namespace", path)};

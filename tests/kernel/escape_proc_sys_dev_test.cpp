@@ -81,6 +81,15 @@ TEST_F(EscapeProcSysDev, DevicesAreNotMadeBehindLinks) {
     EXPECT_TRUE(fs::is_symlink(in_root("place/node")));
 }
 
+// podman and docker list all devices of the host for a privileged container.
+TEST_F(EscapeProcSysDev, NodesOfTheHostDoNotReplaceWhatDevHasAnyway) {
+    ContainerSpec wanted =
+        spec({"sh", "-c", "readlink /dev/ptmx; readlink /dev/fd; stat -c %t:%T /dev/null"});
+    for (const char* path : {"/dev/ptmx", "/dev/fd", "/dev/null"})
+        wanted.devices.push_back(DeviceSpec{path, 'c', 5, 2, 0666, 0, 0});
+    EXPECT_EQ(run(wanted).out, "pts/ptmx\n/proc/self/fd\n1:3\n");
+}
+
 // The list of docs/security.md, in full; a path that is added to it is added here.
 TEST_F(EscapeProcSysDev, MaskListIsComplete) {
     EXPECT_THAT(default_masked_paths(),
