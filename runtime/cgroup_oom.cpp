@@ -22,8 +22,12 @@ UniqueFd watch_memory_events(int memory) {
     UniqueFd events{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
     if (!events.valid()) throw_errno("make an inotify descriptor");
     // By descriptor: the path of a cgroup may name another one by now.
-    const std::string path = fmt::format("/proc/self/fd/{}/memory.events", memory);
-    if (::inotify_add_watch(events.get(), path.c_str(), IN_MODIFY) < 0) throw_errno("watch memory.events");
+    const std::string directory = fmt::format("/proc/self/fd/{}", memory);
+    if (::inotify_add_watch(events.get(), (directory + "/memory.events").c_str(), IN_MODIFY) < 0)
+        throw_errno("watch memory.events");
+    // A removed group says nothing itself as long as it is open here; its parent does.
+    if (::inotify_add_watch(events.get(), (directory + "/..").c_str(), IN_DELETE) < 0)
+        throw_errno("watch the parent of a cgroup");
     return events;
 }
 
