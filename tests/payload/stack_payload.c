@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,6 +236,19 @@ static int applet_orphans(int argc, char** argv) {
     return applet_sleep(1, argv);
 }
 
+/* notify: READY=1 and more to $NOTIFY_SOCKET, then sleeps. */
+static int applet_notify(int argc, char** argv) {
+    (void)argc;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char* path = getenv("NOTIFY_SOCKET");
+    if (path == NULL || strlen(path) >= sizeof address.sun_path) return 1;
+    strcpy(address.sun_path, path);
+    const char text[] = "STATUS=warming up\nREADY=1\nMAINPID=1";
+    const int socket_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (sendto(socket_fd, text, sizeof text - 1, 0, (struct sockaddr*)&address, sizeof address) < 0) return 1;
+    return applet_sleep(1, argv);
+}
+
 static int applet_true(int argc, char** argv) {
     (void)argc;
     (void)argv;
@@ -260,6 +275,7 @@ static const struct {
     {"keyring", applet_keyring},
     {"lines", applet_lines},
     {"memory", applet_memory},
+    {"notify", applet_notify},
     {"on-term", applet_on_term},
     {"orphans", applet_orphans},
     {"overwrite", applet_overwrite},

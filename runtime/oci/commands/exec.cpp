@@ -1,0 +1,154 @@
+// exec: one more process in a container.
+#include "runtime/base/atomic_file.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/capabilities.hpp"
+#include "runtime/oci/bundle.hpp"
+#include "runtime/oci/commands/commands.hpp"
+#include "runtime/oci/container_cgroup.hpp"
+#include "runtime/oci/container_status.hpp"
+#include "runtime/oci/descriptor_socket.hpp"
+#include "runtime/oci/foreground.hpp"
+#include "runtime/oci/new_container.hpp"
+#include "runtime/user.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace stack::oci {
+
+namespace {
+
+void add_capability(std::vector<std::string>& set, const std::string& name) {
+    if (std::find(set.begin(), set.end(), name) == set.end()) set.push_back(name);
+}
+
+// Inheritable and ambient stay as they are: a set that grows there outlives a change of user (CVE-2022-29162).
+void add_capabilities(CapabilitySets& sets, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        const std::optional<int> number = capability_number(name);
+        if (!number)
+            throw Error{ErrorKind::invalid_input, fmt::format("--cap: there is no capability \"{}\"", name)};
+        const std::string& known = capability_names().at(static_cast<std::size_t>(*number));
+        for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) add_capability(*set, known);
+    }
+}
+
+// The container's own process, changed by flags.
+ProcessSpec process_from_flags(ProcessSpec process, const Arguments& arguments) {
+    process.args.assign(arguments.words.begin() + 1, arguments.words.end());
+    if (process.args.empty())
+        throw Error{ErrorKind::invalid_input, "exec needs a command, or --process FILE"};
+    process.terminal = arguments.on("tty");
+    if (arguments.has("cwd")) process.cwd = arguments.text("cwd");
+    for (const std::string& entry : arguments.texts("env")) {
+        const std::string key = entry.substr(0, entry.find('=')) + "=";
+        std::erase_if(process.env, [&](const std::string& other) { return other.starts_with(key); });
+        process.env.push_back(entry);
+    }
+    if (arguments.has("user")) {
+        process.user = arguments.text("user");
+        process.additional_gids.clear();
+    }
+    for (const std::string& gid : arguments.texts("additional-gids")) {
+        const std::optional<std::uint32_t> number = parse_id(gid);
+        if (!number)
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("--additional-gids: \"{}\" is no group number", gid)};
+        process.user.empty() ? process.additional_gids.push_back(*number) : process.group_add.push_back(gid);
+    }
+    add_capabilities(process.capabilities, arguments.texts("cap"));
+    if (arguments.has("no-new-privs")) process.no_new_privileges = arguments.on("no-new-privs");
+    if (arguments.has("process-label")) process.selinux_label = arguments.text("process-label");
+    if (arguments.has("apparmor")) process.apparmor_profile = arguments.text("apparmor");
+    return process;
+}
+
+ProcessSpec wanted_process(Program& program, const ProcessSpec& of_container, const Arguments& arguments) {
+    std::vector<std::string> warnings;
+    ProcessSpec process = arguments.has("process")
+                              ? read_process_document(read_file(arguments.text("process")), warnings)
+                              : process_from_flags(of_container, arguments);
+    drop_impossible_ambient(process.capabilities, warnings);
+    program.log.warnings(warnings);
+    return process;
+}
+
+// `PATH` or `CONTROLLER:PATH` below the container's own group.
+std::optional<Cgroup> wanted_cgroup(Program& program, const ContainerRecord& record,
+                                    const Arguments& arguments) {
+    std::string path = arguments.text("cgroup");
+    if (path.empty()) return find_cgroup(record, program.cgroups());
+    if (const std::size_t colon = path.find(':'); colon != std::string::npos) {
+        if (!program.cgroups().v1_mounts.contains(path.substr(0, colon)))
+            throw Error{
+                ErrorKind::not_supported,
+                fmt::format("--cgroup: this host has no hierarchy for \"{}\"", path.substr(0, colon))};
+        path.erase(0, colon + 1);
+    }
+    const std::string whole = record.cgroup_path + (path.starts_with('/') ? path : "/" + path);
+    std::optional<Cgroup> cgroup =
+        Cgroup::open(program.cgroups(), whole == record.cgroup_path + "/" ? record.cgroup_path : whole);
+    if (!cgroup) throw Error{ErrorKind::not_found, fmt::format("--cgroup: there is no cgroup {}", whole)};
+    return cgroup;
+}
+
+void check_running(const Observed& seen, const Arguments& arguments) {
+    if (!seen.alive()) throw Error{ErrorKind::conflict, "cannot exec in a stopped container"};
+    if (seen.status == Status::paused && !arguments.on("ignore-paused"))
+        throw Error{ErrorKind::conflict,
+                    "cannot exec in a paused container (use --ignore-paused to override)"};
+}
+
+struct ExecOptions {
+    std::string console_socket, pid_file, pidfd_socket;
+    bool detached = false;
+    int preserve_fds = 0;
+};
+
+ExecOptions exec_options(const Arguments& arguments) {
+    ExecOptions options{arguments.text("console-socket"), arguments.text("pid-file"),
+                        arguments.text("pidfd-socket"), arguments.on("detach"),
+                        static_cast<int>(arguments.number("preserve-fds").value_or(0))};
+    keep_descriptors(options.preserve_fds + listen_fds());
+    return options;
+}
+
+}  // namespace
+
+int run_exec(Program& program, const Arguments& arguments) {
+    const ExecOptions options = exec_options(arguments);
+    const ContainerRecord record = program.store.load(arguments.words[0]);
+    const Observed seen = observe(program.store, record, program.cgroups());
+    check_running(seen, arguments);
+    const ContainerSpec container = program.store.load_config(record.id).spec;
+    ProcessSpec process = wanted_process(program, container.process, arguments);
+    check_console(process, options.console_socket, options.detached);
+    LaunchOptions launch;
+    launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(process);
+    launch.new_keyring = false;
+    const std::optional<Cgroup> cgroup = wanted_cgroup(program, record, arguments);
+    if (cgroup) launch.cgroup = placement_in(*cgroup);
+
+    std::optional<Foreground> foreground;
+    if (!options.detached) foreground.emplace(true);
+    const ExecTarget target{&*seen.init, container.seccomp};
+    PendingProcess pending = begin_exec(target, process, own_streams(process), launch, program.facts());
+    pending.wait_for_gate();
+    std::optional<UniqueFd> terminal = pending.take_terminal();
+    if (terminal && !options.console_socket.empty()) {
+        send_descriptor(options.console_socket, "console socket", terminal->get(), "/dev/ptmx");
+        terminal.reset();
+    }
+    if (!options.pidfd_socket.empty())
+        send_descriptor(options.pidfd_socket, "pidfd socket", pending.handle().pidfd(), "pidfd");
+    pending.wait_until_started();
+    if (!options.pid_file.empty())
+        write_file_atomically(options.pid_file, std::to_string(pending.pid()), Durability::crash, 0644);
+    if (!foreground) return 0;
+    return foreground->wait(pending.handle(), std::move(terminal), nullptr);
+}
+
+}  // namespace stack::oci

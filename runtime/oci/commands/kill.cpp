@@ -1,0 +1,86 @@
+// kill and delete: the way of a container out of life.
+#include "runtime/base/error.hpp"
+#include "runtime/base/signals.hpp"
+#include "runtime/oci/commands/commands.hpp"
+#include "runtime/oci/container_cgroup.hpp"
+#include "runtime/oci/container_id.hpp"
+#include "runtime/oci/container_status.hpp"
+#include "runtime/oci/new_container.hpp"
+
+#include <signal.h>
+
+#include <fmt/format.h>
+
+namespace stack::oci {
+
+namespace {
+
+int signal_of(const Arguments& arguments) {
+    const std::string text = arguments.words.size() > 1 ? arguments.words[1] : "TERM";
+    const std::optional<int> number = parse_signal(text);
+    if (!number) throw Error{ErrorKind::invalid_input, fmt::format("unknown signal \"{}\"", text)};
+    return *number;
+}
+
+// Every process by its pidfd: one that ends meanwhile, and whose number is used again, is not hit.
+void signal_all(const Cgroup& cgroup, int number) {
+    if (number == SIGKILL) return cgroup.kill_all();
+    for (const pid_t pid : cgroup.processes()) {
+        const std::optional<ProcessHandle> process = ProcessHandle::open(pid);
+        if (process) static_cast<void>(process->signal(number));
+    }
+}
+
+void delete_one(Program& program, const std::string& id, bool force) {
+    check_container_id(id);
+    if (force && !program.store.has_directory(id)) return;
+    if (force && !program.store.find(id) && !program.store.locked(id))
+        return program.store.remove(id);  // a `create` that was killed before it had written anything
+    const FileLock lock = program.store.lock(id);
+    const ContainerRecord record = program.store.load(id);
+    const Status status = observe(program.store, record, program.cgroups()).status;
+    if (!force && (status == Status::running || status == Status::paused))
+        throw Error{ErrorKind::conflict, fmt::format("cannot delete container {} that is not stopped: {}", id,
+                                                     status_name(status))};
+    std::vector<HookSpec> poststop;
+    if (program.store.has(id, "config.json")) poststop = program.store.load_config(id).spec.hooks.poststop;
+    destroy_container(program, record, poststop);
+}
+
+}  // namespace
+
+int run_kill(Program& program, const Arguments& arguments) {
+    const std::string& id = arguments.words[0];
+    const ContainerRecord record = program.store.load(id);
+    const int number = signal_of(arguments);
+    const Observed seen = observe(program.store, record, program.cgroups());
+    // Without a pid namespace of its own, a container's processes survive its first one.
+    const bool all = arguments.on("all") || (record.shares_pid_namespace && number == SIGKILL);
+    const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups());
+    if (all && cgroup && (seen.alive() || arguments.on("all") || cgroup->populated())) {
+        signal_all(*cgroup, number);
+        return 0;
+    }
+    if (!seen.alive() && arguments.on("all")) return 0;
+    if (!seen.alive() || !seen.init->signal(number))
+        throw Error{ErrorKind::conflict, "container not running"};
+    // On v1 nothing that is frozen dies before it is thawed.
+    if (number == SIGKILL && seen.status == Status::paused && cgroup) cgroup->freeze(false);
+    return 0;
+}
+
+int run_delete(Program& program, const Arguments& arguments) {
+    int code = 0;
+    for (const std::string& id : arguments.words) {
+        try {
+            delete_one(program, id, arguments.on("force"));
+        } catch (const Error& error) {
+            if (arguments.words.size() == 1) throw;
+            program.log.error(error.what());
+            code = 1;
+        }
+    }
+    return code;
+}
+
+}  // namespace stack::oci

@@ -1,0 +1,43 @@
+// update: other limits for a container that runs.
+#include "runtime/base/error.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/oci/commands/commands.hpp"
+#include "runtime/oci/container_cgroup.hpp"
+#include "runtime/oci/container_status.hpp"
+#include "runtime/oci/resource_update.hpp"
+
+#include <unistd.h>
+
+namespace stack::oci {
+
+namespace {
+
+ResourceSpec wanted_change(Program& program, const Arguments& arguments) {
+    const std::string source = arguments.text("resources");
+    if (source.empty()) return resources_from_flags(arguments);
+    std::vector<std::string> warnings;
+    ResourceSpec change = read_resources_document(
+        source == "-" ? read_all(STDIN_FILENO, "standard input") : read_file(source), warnings);
+    program.log.warnings(warnings);
+    drop_unchanged(change);
+    return change;
+}
+
+}  // namespace
+
+int run_update(Program& program, const Arguments& arguments) {
+    const std::string& id = arguments.words[0];
+    const FileLock lock = program.store.lock(id);
+    const ContainerRecord record = program.store.load(id);
+    if (!observe(program.store, record, program.cgroups()).alive())
+        throw Error{ErrorKind::conflict, "container not running"};
+    OciConfig config = program.store.load_config(id);
+    const ResourceUpdate update = merge_resources(config.spec.resources, wanted_change(program, arguments));
+    need_cgroup(record, program.cgroups(), "update").apply(update.write);
+    config.spec.resources = update.all;
+    program.store.save_config(id, config);
+    return 0;
+}
+
+}  // namespace stack::oci

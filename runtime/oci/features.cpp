@@ -1,0 +1,90 @@
+#include "runtime/oci/features.hpp"
+
+#include "runtime/base/version.hpp"
+#include "runtime/capabilities.hpp"
+#include "runtime/oci/namespace_names.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace stack::oci {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json sorted(std::vector<std::string> words) {
+    std::sort(words.begin(), words.end());
+    return words;
+}
+
+Json namespace_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, kind] : kNamespaceNames) names.emplace_back(name);
+    return sorted(std::move(names));
+}
+
+Json seccomp_features() {
+    return {
+        {"enabled", true},
+        {"actions", sorted({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
+                            "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
+                            "SCMP_ACT_TRAP"})},
+        {"operators", sorted({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
+                              "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
+        {"archs", sorted({"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64",
+                          "SCMP_ARCH_ARM"})},
+        {"knownFlags", sorted({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                               "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
+        {"supportedFlags", sorted({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                                   "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
+    };
+}
+
+// What mount_options.cpp reads; a test holds the two together.
+Json mount_options() {
+    std::vector<std::string> words{"async",   "bind",      "defaults",    "idmap",  "loud",
+                                   "nomand",  "private",   "rbind",       "ridmap", "rprivate",
+                                   "rshared", "rslave",    "runbindable", "shared", "silent",
+                                   "slave",   "tmpcopyup", "unbindable"};
+    for (const char* word : {"atime", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec",
+                             "norelatime", "nostrictatime", "nosuid", "nosymfollow", "relatime", "ro", "rw",
+                             "strictatime", "suid", "symfollow"}) {
+        words.emplace_back(word);
+        words.push_back(std::string{"r"} + word);
+    }
+    return sorted(std::move(words));
+}
+
+Json linux_features() {
+    return {
+        {"namespaces", namespace_names()},
+        {"capabilities", capability_names()},
+        {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+        {"seccomp", seccomp_features()},
+        {"apparmor", {{"enabled", true}}},
+        {"selinux", {{"enabled", true}}},
+        {"intelRdt", {{"enabled", false}}},
+        {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
+        {"netDevices", {{"enabled", true}}},
+        {"memoryPolicy", Json::object()}};
+}
+
+}  // namespace
+
+std::string features_document() {
+    const Json document = {
+        {"ociVersionMin", "1.0.0"},
+        {"ociVersionMax", "1.3.0"},
+        {"hooks",
+         {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}},
+        {"mountOptions", mount_options()},
+        {"linux", linux_features()},
+        {"annotations", {{"org.stack.stack-runtime.version", kVersion}}},
+        {"potentiallyUnsafeConfigAnnotations", Json::array()}};
+    return document.dump(2) + "\n";
+}
+
+}  // namespace stack::oci

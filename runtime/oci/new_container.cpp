@@ -1,0 +1,201 @@
+#include "runtime/oci/new_container.hpp"
+
+#include "runtime/base/atomic_file.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/undo.hpp"
+#include "runtime/base/units.hpp"
+#include "runtime/hooks.hpp"
+#include "runtime/oci/bundle.hpp"
+#include "runtime/oci/container_cgroup.hpp"
+#include "runtime/oci/container_status.hpp"
+#include "runtime/oci/descriptor_socket.hpp"
+#include "runtime/oci/notify_socket.hpp"
+#include "runtime/oci/socket_address.hpp"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace stack::oci {
+
+namespace {
+
+ContainerRecord make_record(Program& program, const std::string& id, const std::string& bundle,
+                            const OciConfig& config) {
+    ContainerRecord record;
+    record.id = id;
+    record.oci_version = config.version;
+    record.bundle = bundle;
+    record.rootfs = config.spec.root.path;
+    record.annotations = config.spec.annotations;
+    record.created = format_time(std::chrono::system_clock::now());
+    record.systemd_cgroup = program.globals.systemd_cgroup;
+    if (program.globals.cgroups)
+        record.cgroup_path = choose_cgroup_path(config.spec.cgroups_path, id, record.systemd_cgroup);
+    record.shares_pid_namespace = std::none_of(
+        config.spec.namespaces.begin(), config.spec.namespaces.end(),
+        [](const NamespaceSpec& ns) { return ns.kind == NamespaceKind::pid && ns.path.empty(); });
+    record.boot = boot_id();
+    return record;
+}
+
+// A group with processes in it belongs to somebody: our limits are not for them, and our `delete` would kill them. So this
+// is asked before the group is on record.
+void check_cgroup_is_free(Program& program, const ContainerRecord& record) {
+    const std::optional<Cgroup> there = find_cgroup(record, program.cgroups());
+    if (!there || !there->populated()) return;
+    throw Error{ErrorKind::conflict, fmt::format("cgroup {} has processes in it", record.cgroup_path)}
+        .with_hint("give each container a linux.cgroupsPath of its own");
+}
+
+std::optional<Cgroup> make_cgroup(Program& program, const ContainerRecord& record,
+                                  const ResourceSpec& resources) {
+    if (record.cgroup_path.empty() || program.cgroups().mode == CgroupLayout::Mode::none) return std::nullopt;
+    return Cgroup::create(program.cgroups(), record.cgroup_path, resources);
+}
+
+UniqueFd listen_for_start(const std::string& path) {
+    UniqueFd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    if (!socket.valid()) throw_errno("make a socket");
+    const SocketAddress address{path};
+    if (::bind(socket.get(), address.get(), address.size()) != 0 || ::listen(socket.get(), 1) != 0)
+        throw_errno(fmt::format("listen on {}", path));
+    return socket;
+}
+
+void run_create_hooks(PendingProcess& process, const HookSpecs& hooks, const ContainerRecord& record) {
+    if (hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty()) return;
+    process.wait_for_hooks();
+    const std::string state = state_document(record, Status::creating);
+    run_hooks("prestart", hooks.prestart, state);
+    run_hooks("createRuntime", hooks.create_runtime, state);
+    process.hooks_done(state);
+}
+
+// The pid file comes last: whoever waits for it finds a container that is complete.
+void hand_over(NewContainer& made, const CreateOptions& options) {
+    if (!options.console_socket.empty() && made.terminal) {
+        send_descriptor(options.console_socket, "console socket", made.terminal->get(), "/dev/ptmx");
+        made.terminal.reset();
+    }
+    if (!options.pidfd_socket.empty())
+        send_descriptor(options.pidfd_socket, "pidfd socket", made.process.handle().pidfd(), "pidfd");
+    if (!options.pid_file.empty())
+        write_file_atomically(options.pid_file, std::to_string(made.process.pid()), Durability::crash, 0644);
+}
+
+void wait_for_death(const ProcessHandle& process) {
+    constexpr int kLimitMs = 10'000;
+    pollfd entry{process.pidfd(), POLLIN, 0};
+    int ready;
+    do {
+        ready = ::poll(&entry, 1, kLimitMs);
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0)
+        throw Error{ErrorKind::timeout,
+                    fmt::format("process {} is still there 10 s after SIGKILL", process.pid())}
+            .with_hint("it waits inside the kernel, for a disk or network file system perhaps");
+}
+
+}  // namespace
+
+NewContainer make_container(Program& program, const std::string& id, const CreateOptions& options,
+                            bool start_later) {
+    const std::string bundle = absolute_directory(options.bundle);
+    OciConfig config = read_bundle(options, bundle);
+    check_console(config.spec.process, options.console_socket, options.detached);
+    drop_impossible_ambient(config.spec.process.capabilities, config.warnings);
+    program.log.warnings(config.warnings);
+    ContainerRecord record = make_record(program, id, bundle, config);
+
+    check_cgroup_is_free(program, record);
+    FileLock lock = program.store.create(id);
+    std::vector<HookSpec> poststop;
+    Undo undo;
+    undo.push([&] { destroy_container(program, record, poststop); });
+    program.store.save_config(id, config);
+    program.store.save(record);
+
+    ContainerSpec spec = std::move(config.spec);
+    spec.id = id;
+    LaunchOptions launch;
+    launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(spec.process);
+    launch.new_keyring = options.new_keyring;
+    launch.pivot = options.pivot;
+    std::string notify_directory;
+    if (!notify_socket_of_caller().empty()) {
+        notify_directory = program.store.file(id, "notify");
+        add_notify_mount(spec, notify_directory);
+    }
+    const std::optional<Cgroup> cgroup = make_cgroup(program, record, spec.resources);
+    if (cgroup) launch.cgroup = placement_in(*cgroup);
+    UniqueFd start_socket;
+    if (start_later) {
+        start_socket = listen_for_start(program.store.file(id, "start.sock"));
+        launch.start_socket = start_socket.get();
+    }
+
+    PendingProcess process = begin_launch(spec, own_streams(spec.process), launch, program.facts());
+    record.pid = process.pid();
+    record.start_time = process_start_time(record.pid).value_or(0);
+    program.store.save(record);
+    poststop = spec.hooks.poststop;
+    run_create_hooks(process, spec.hooks, record);
+    process.wait_for_gate();
+    std::optional<UniqueFd> terminal = process.take_terminal();
+    NewContainer made{std::move(spec),     record,          std::move(lock), std::move(process),
+                      std::move(terminal), notify_directory};
+    hand_over(made, options);
+    undo.release();
+    return made;
+}
+
+LaunchFds own_streams(const ProcessSpec& process) {
+    LaunchFds fds;
+    if (process.terminal) return fds;
+    fds.in = STDIN_FILENO;
+    fds.out = STDOUT_FILENO;
+    fds.err = STDERR_FILENO;
+    return fds;
+}
+
+void destroy_container(Program& program, const ContainerRecord& record,
+                       const std::vector<HookSpec>& poststop) {
+    if (const std::optional<ProcessHandle> init = find_init(record)) {
+        static_cast<void>(init->signal(SIGKILL));
+        if (const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups()))
+            cgroup->kill_all();  // also what is frozen
+        wait_for_death(*init);
+    }
+    destroy_cgroup(record, program.cgroups());
+    program.store.remove(record.id);
+    const std::string state = state_document(record, Status::stopped);
+    for (const HookSpec& hook : poststop) {
+        try {
+            run_hooks("poststop", {hook}, state);
+        } catch (const Error& error) {
+            program.log.warning(error.what());
+        }
+    }
+}
+
+// Renamed rather than removed: it has to be there still to connect to, and must be nobody else's.
+std::string claim_start_socket(const StateStore& store, const std::string& id) {
+    const std::string from = store.file(id, "start.sock"), to = store.file(id, "starting.sock");
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+        if (errno != ENOENT) throw_errno(fmt::format("rename {}", from));
+        throw Error{ErrorKind::conflict, "cannot start an already running container"};
+    }
+    return to;
+}
+
+}  // namespace stack::oci

@@ -1,0 +1,51 @@
+// What every command of stack-runtime works with: where containers are remembered, where messages go, and what the host
+// has, looked up when first asked for.
+#pragma once
+
+#include "runtime/cgroup.hpp"
+#include "runtime/host_facts.hpp"
+#include "runtime/oci/run_log.hpp"
+#include "runtime/oci/state_store.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace stack::oci {
+
+struct GlobalOptions {
+    std::string root;         ///< `--root`, or where it is without
+    bool root_given = false;  ///< then it has to exist for `list`
+    std::string log_file;
+    RunLog::Format log_format = RunLog::Format::text;
+    bool debug = false;
+    bool systemd_cgroup = false;
+    bool cgroups = true;  ///< false: `--cgroup-manager disabled`
+};
+
+class Program {
+  public:
+    explicit Program(GlobalOptions options)
+        : globals{std::move(options)},
+          store{globals.root},
+          log{globals.log_file, globals.log_format, globals.debug} {}
+
+    const GlobalOptions globals;
+    const StateStore store;
+    const RunLog log;
+
+    const CgroupLayout& cgroups() {
+        if (!cgroups_) cgroups_ = detect_cgroups();
+        return *cgroups_;
+    }
+    const HostFacts& facts() {
+        if (!facts_) facts_ = probe_host_facts();
+        return *facts_;
+    }
+
+  private:
+    std::optional<CgroupLayout> cgroups_;
+    std::optional<HostFacts> facts_;
+};
+
+}  // namespace stack::oci

@@ -1,0 +1,119 @@
+#include "runtime/oci/state_store.hpp"
+
+#include "runtime/base/atomic_file.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/oci/config_writer.hpp"
+#include "runtime/oci/container_id.hpp"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+namespace stack::oci {
+
+namespace {
+
+Error no_such_container(const std::string& id) {
+    return Error{ErrorKind::not_found, "container does not exist"}.add_context(
+        fmt::format("container \"{}\"", id));
+}
+
+}  // namespace
+
+std::string StateStore::file(const std::string& id, const std::string& name) const {
+    return root_ + "/" + id + "/" + name;
+}
+
+FileLock StateStore::create(const std::string& id) const {
+    check_container_id(id);
+    make_directories(root_);
+    const std::string directory = root_ + "/" + id;
+    if (::mkdir(directory.c_str(), 0700) != 0) {
+        const int error = errno;
+        if (error != EEXIST) throw Error::from_errno(error, fmt::format("make directory {}", directory));
+        throw Error{ErrorKind::already_exists, "container with given ID already exists"}
+            .add_context(fmt::format("container \"{}\"", id))
+            .with_hint(fmt::format("remove it first: stack-runtime delete {}", id));
+    }
+    return FileLock::acquire(file(id, "lock"));
+}
+
+FileLock StateStore::lock(const std::string& id) const {
+    check_container_id(id);
+    if (!has_directory(id)) throw no_such_container(id);
+    try {
+        FileLock held = FileLock::acquire(file(id, "lock"));
+        if (has_directory(id)) return held;
+    } catch (const Error& error) {
+        if (error.code() != ENOENT) throw;
+    }
+    throw no_such_container(id);
+}
+
+bool StateStore::locked(const std::string& id) const {
+    try {
+        return !FileLock::try_acquire(file(id, "lock"), true).has_value();
+    } catch (const Error& error) {
+        if (error.code() != ENOENT) throw;
+        return false;
+    }
+}
+
+void StateStore::save(const ContainerRecord& record) const {
+    write_file_atomically(file(record.id, "state.json"), record_text(record), Durability::crash);
+}
+
+void StateStore::save_config(const std::string& id, const OciConfig& config) const {
+    write_file_atomically(file(id, "config.json"), write_config(config), Durability::crash);
+}
+
+std::optional<ContainerRecord> StateStore::find(const std::string& id) const {
+    check_container_id(id);
+    const std::optional<std::string> text = read_file_if_exists(file(id, "state.json"));
+    if (!text) return std::nullopt;
+    try {
+        return parse_record(*text);
+    } catch (Error& error) {
+        throw error.add_context(fmt::format("container \"{}\"", id));
+    }
+}
+
+ContainerRecord StateStore::load(const std::string& id) const {
+    std::optional<ContainerRecord> record = find(id);
+    if (!record) throw no_such_container(id);
+    return std::move(*record);
+}
+
+OciConfig StateStore::load_config(const std::string& id) const {
+    return read_config(read_file(file(id, "config.json")));
+}
+
+void StateStore::remove(const std::string& id) const {
+    check_container_id(id);
+    remove_tree(root_ + "/" + id);
+}
+
+std::vector<std::string> StateStore::ids() const {
+    if (!exists())
+        throw Error{ErrorKind::not_found, fmt::format("open {}: no such file or directory", root_)};
+    std::vector<std::string> result;
+    for (const std::string& name : list_directory(root_))
+        if (has(name, "state.json")) result.push_back(name);
+    return result;
+}
+
+bool StateStore::exists() const {
+    return path_exists(root_);
+}
+
+bool StateStore::has(const std::string& id, const std::string& name) const {
+    return path_exists(file(id, name));
+}
+
+bool StateStore::has_directory(const std::string& id) const {
+    return path_exists(root_ + "/" + id);
+}
+
+}  // namespace stack::oci

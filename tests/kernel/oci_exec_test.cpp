@@ -1,0 +1,124 @@
+// exec: whom, where and with what a further process runs.
+#include "runtime/base/path_at.hpp"
+#include "tests/kernel/oci_fixture.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <sys/socket.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+namespace stack::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+class OciExec : public OciTest {
+  protected:
+    void SetUp() override {
+        OciTest::SetUp();
+        if (!IsSkipped()) start_sleeping("one");
+    }
+};
+
+TEST_F(OciExec, ReturnsTheExitCodeOfTheProcess) {
+    EXPECT_EQ(call({"exec", "one", "sh", "-c", "exit 9"}).code, 9);
+    EXPECT_EQ(call({"exec", "one", "stack-payload", "die", "6"}).code, 128 + 6);
+    EXPECT_EQ(must({"exec", "one", "echo", "-n", "--", "--tty"}), "-- --tty");
+    OciCall input{{"exec", "one", "cat"}};
+    input.input = "through";
+    EXPECT_EQ(call(input).out, "through");
+}
+
+TEST_F(OciExec, FailsWithACodeOfItsOwn) {
+    EXPECT_THAT(refusal({"exec", "one", "no-such"}, 255),
+                HasSubstr("exec: \"no-such\": executable file not found in $PATH"));
+    EXPECT_THAT(refusal({"exec", "one", "/etc/passwd"}, 255), HasSubstr("permission denied"));
+    EXPECT_THAT(refusal({"exec", "two", "true"}, 255), HasSubstr("container does not exist"));
+    EXPECT_THAT(refusal({"exec", "one"}, 255), HasSubstr("exec needs a command"));
+    EXPECT_THAT(refusal({"exec", "--nope", "one", "true"}, 255),
+                HasSubstr("flag provided but not defined: -nope"));
+    EXPECT_THAT(refusal({"exec", "-u", "12x", "one", "true"}, 255), HasSubstr("no user \"12x\""));
+    EXPECT_THAT(refusal({"exec", "-u", "4294967296", "one", "true"}, 255), HasSubstr("4294967296"));
+    EXPECT_THAT(refusal({"exec", "-c", "CAP_NOPE", "one", "true"}, 255), HasSubstr("CAP_NOPE"));
+    must({"kill", "one", "KILL"});
+    EXPECT_TRUE(becomes("one", "stopped"));
+    EXPECT_THAT(refusal({"exec", "one", "true"}, 255), HasSubstr("cannot exec in a stopped container"));
+}
+
+TEST_F(OciExec, TakesItsProcessFromFlags) {
+    EXPECT_EQ(must({"exec", "--cwd", "/tmp", "one", "pwd"}), "/tmp\n");
+    EXPECT_EQ(must({"exec", "-e", "A=1", "--env=TERM=x", "one", "sh", "-c", "echo $A $TERM"}), "1 x\n");
+    EXPECT_EQ(
+        must({"exec", "--user", "1000:5", "-g", "7", "-g", "8", "one", "sh", "-c", "id -u; id -g; id -G"}),
+        "1000\n5\n5 7 8\n");
+    EXPECT_EQ(must({"exec", "-u", "user", "one", "id", "-un"}), "user\n");
+    EXPECT_EQ(must({"exec", "one", "grep", "NoNewPrivs", "/proc/self/status"}), "NoNewPrivs:\t1\n");
+    EXPECT_EQ(must({"exec", "--no-new-privs=false", "one", "grep", "NoNewPrivs", "/proc/self/status"}),
+              "NoNewPrivs:\t0\n");
+}
+
+TEST_F(OciExec, AddsCapabilitiesToThreeSetsOnly) {
+    const std::string sets =
+        must({"exec", "--cap", "CAP_SYS_NICE", "-c", "net_raw", "one", "grep", "Cap", "/proc/self/status"});
+    constexpr const char* kWith = "0000000020802420";  // AUDIT_WRITE, KILL, NET_BIND_SERVICE and the two
+    EXPECT_EQ(sets, fmt::format("CapInh:\t{0}\nCapPrm:\t{1}\nCapEff:\t{1}\nCapBnd:\t{1}\nCapAmb:\t{0}\n",
+                                "0000000000000000", kWith));
+}
+
+TEST_F(OciExec, TakesItsProcessFromADocument) {
+    const std::string file = dir().write("process.json", json{{"args", {"sh", "-c", "pwd; id -u; echo $X"}},
+                                                              {"cwd", "/etc"},
+                                                              {"env", {"PATH=/bin", "X=y"}},
+                                                              {"user", {{"uid", 3}, {"gid", 4}}}}
+                                                             .dump());
+    EXPECT_EQ(must({"exec", "--process", file, "one"}), "/etc\n3\ny\n");
+    dir().write("process.json", R"({"args": []})");
+    EXPECT_THAT(refusal({"exec", "-p", file, "one"}, 255),
+                HasSubstr("process.args must name the program to run"));
+}
+
+TEST_F(OciExec, Detaches) {
+    const std::string pid_file = dir().file("pid");
+    must({"exec", "-d", "--pid-file", pid_file, "one", "stack-payload", "sleep"});
+    const json pids = json::parse(must({"ps", "--format", "json", "one"}));
+    EXPECT_EQ(pids.size(), 2u);
+    EXPECT_THAT(pids.dump(), HasSubstr(read_file(pid_file)));
+}
+
+TEST_F(OciExec, HasATerminal) {
+    const UniqueFd console = unix_socket(dir().file("console"), SOCK_STREAM);
+    must({"exec", "-d", "--tty", "--console-socket", dir().file("console"), "one", "sh", "-c",
+          "test -t 0 && sleep 1000"});
+    EXPECT_THAT(refusal({"exec", "-d", "-t", "one", "true"}, 255), HasSubstr("cannot allocate tty"));
+    EXPECT_EQ(must({"exec", "--tty", "one", "sh", "-c", "test -t 0 && test -t 1 && echo tty"}), "tty\r\n");
+}
+
+TEST_F(OciExec, EntersTheCgroupOfTheContainer) {
+    EXPECT_EQ(must({"exec", "one", "cat", "/proc/self/cgroup"}),
+              must({"exec", "one", "cat", "/proc/1/cgroup"}));
+    EXPECT_THAT(refusal({"exec", "--cgroup", "missing", "one", "true"}, 255),
+                HasSubstr("there is no cgroup"));
+    must({"exec", "--cgroup", "/", "one", "true"});
+}
+
+TEST_F(OciExec, WorksBeforeTheStart) {
+    must({"create", "--bundle", bundle({"stack-payload", "sleep"}), "two"});
+    EXPECT_EQ(must({"exec", "two", "hostname"}), "stack-runtime\n");
+    EXPECT_EQ(status("two"), "created");
+    must({"start", "two"});
+}
+
+TEST_F(OciExec, WaitsOutsideAPausedContainer) {
+    must({"pause", "one"});
+    EXPECT_THAT(refusal({"exec", "one", "true"}, 255), HasSubstr("cannot exec in a paused container"));
+    must({"resume", "one"});
+    must({"exec", "--ignore-paused", "one", "true"});
+}
+
+}  // namespace
+}  // namespace stack::test

@@ -1,0 +1,112 @@
+// list, ps, spec, features, help and the log: what the program says.
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "tests/kernel/oci_fixture.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+namespace stack::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class OciLook : public OciTest {};
+
+TEST_F(OciLook, ListsContainers) {
+    EXPECT_THAT(refusal({"list"}), HasSubstr("no such file or directory"));  // a given root must be there
+    start_sleeping("two");
+    must({"create", "--bundle", bundle({"true"}), "one"});
+    const json one = state("one"), two = state("two");
+    EXPECT_EQ(must({"list", "-q"}), "one\ntwo\n");
+    const std::string table = must({"list"});
+    EXPECT_THAT(split(table, '\n')[0], StartsWith("ID          PID         STATUS      BUNDLE"));
+    EXPECT_THAT(split(table, '\n')[1],
+                AllOf(StartsWith(fmt::format("one         {:<11} created     {}   ", one["pid"].dump(),
+                                             one["bundle"].get<std::string>())),
+                      HasSubstr(one["created"].get<std::string>() + "   root")));
+    const std::string text = must({"list", "--format", "json"});
+    EXPECT_EQ(json::parse(text), json::array({one, two}));
+    EXPECT_THAT(text, StartsWith("[{\"ociVersion\":\"1.3.0\",\"id\":\"one\",\"pid\":"));
+    EXPECT_THAT(refusal({"list", "-f", "xml"}), HasSubstr("invalid format option"));
+}
+
+TEST_F(OciLook, ShowsProcesses) {
+    start_sleeping("one");
+    const std::string pid = state("one")["pid"].dump();
+    EXPECT_EQ(must({"ps", "--format", "json", "one"}), "[" + pid + "]\n");
+    const std::vector<std::string> lines = split(must({"ps", "one"}), '\n');
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_THAT(lines[0], HasSubstr("PID"));
+    EXPECT_THAT(lines[1], AllOf(HasSubstr(pid), HasSubstr("stack-payload sleep")));
+    EXPECT_THAT(must({"ps", "one", "-e", "-o", "comm,pid"}), HasSubstr("stack-payload"));
+    must({"kill", "one", "KILL"});
+    ASSERT_TRUE(becomes("one", "stopped"));
+    EXPECT_EQ(must({"ps", "-f", "json", "one"}), "[]\n");
+    EXPECT_EQ(split(must({"ps", "one"}), '\n').size(), 2u);
+}
+
+TEST_F(OciLook, WritesASpecification) {
+    must({"spec", "--bundle", dir().path()});
+    const json config = json::parse(read_file(dir().file("config.json")));
+    EXPECT_EQ(config["ociVersion"], "1.3.0");
+    EXPECT_EQ(config["process"]["args"], json::array({"sh"}));
+    EXPECT_THAT(refusal({"spec", "--bundle", dir().path()}), HasSubstr("exists. Remove it first"));
+    fs::create_directories(dir().file("rootfs"));
+    EXPECT_THAT(refusal({"create", "--bundle", dir().path(), "one"}), HasSubstr("cannot allocate tty"));
+    must({"spec", "--rootless", "--bundle", dir().file("rootfs")});
+    EXPECT_THAT(read_file(dir().file("rootfs/config.json")), HasSubstr("uidMappings"));
+}
+
+TEST_F(OciLook, TellsWhatItCanDo) {
+    const json features = json::parse(must({"features"}));
+    EXPECT_EQ(features["ociVersionMin"], "1.0.0");
+    EXPECT_EQ(features["ociVersionMax"], "1.3.0");
+    EXPECT_EQ(features["linux"]["namespaces"].size(), 8u);
+    EXPECT_THAT(features["mountOptions"].dump(), AllOf(HasSubstr("\"rro\""), HasSubstr("\"tmpcopyup\"")));
+    EXPECT_EQ(features["linux"]["intelRdt"]["enabled"], false);
+}
+
+TEST_F(OciLook, HelpsAndTellsItsVersion) {
+    for (const char* word : {"--version", "-v", "version"})
+        EXPECT_THAT(must({word}), AllOf(StartsWith("stack-runtime version "), HasSubstr("\nspec: 1.3.0\n")));
+    EXPECT_THAT(must({"--help"}), HasSubstr("checkpoint"));
+    EXPECT_THAT(must({"create", "--help"}), HasSubstr("--console-socket SOCKET"));
+    EXPECT_EQ(must({"help", "exec"}), must({"exec", "--help"}));
+    EXPECT_EQ(refusal({"frobnicate"}, 3), "No help topic for 'frobnicate'\n");
+    EXPECT_EQ(refusal({"checkpoint", "one"}), "checkpoint and restore are not supported");
+    EXPECT_EQ(refusal({"restore", "--image-path", "x", "one"}), "checkpoint and restore are not supported");
+    EXPECT_THAT(refusal({"start"}), HasSubstr("\"stack-runtime start\" requires exactly 1 argument(s)"));
+    EXPECT_THAT(refusal({"start", "a", "b"}), HasSubstr("requires"));
+}
+
+TEST_F(OciLook, LogsForItsCallers) {
+    const std::string log = dir().file("log.json");
+    const OciResult result = call({"--log", log, "--log-format", "json", "start", "missing"});
+    EXPECT_EQ(result.code, 1);
+    EXPECT_EQ(result.err, "container \"missing\": container does not exist\n");
+    const json record = json::parse(read_file(log));
+    EXPECT_EQ(record["level"], "error");
+    EXPECT_EQ(record["msg"], "container \"missing\": container does not exist");
+    EXPECT_THAT(record["time"].get<std::string>(), testing::MatchesRegex("....-..-..T..:..:......*Z"));
+    EXPECT_EQ(json::parse(call({"--log-format=json", "start", "missing"}).err)["msg"], record["msg"]);
+    EXPECT_THAT(call({"--log-format", "xml", "list"}).err,
+                HasSubstr("invalid value \"xml\" for flag --log-format"));
+}
+
+TEST_F(OciLook, TakesFlagsAsCallersWriteThem) {
+    start_sleeping("one");
+    must({"--cgroup-manager", "cgroupfs", "--rootless", "auto", "--debug=false", "state", "one"});
+    must({"-debug", "kill", "one", "KILL"});
+    EXPECT_THAT(refusal({"kill", "--nope", "one"}), HasSubstr("flag provided but not defined: -nope"));
+    EXPECT_THAT(refusal({"create", "--bundle"}), HasSubstr("flag needs an argument: --bundle"));
+}
+
+}  // namespace
+}  // namespace stack::test
