@@ -1,17 +1,70 @@
 #include "runtime/oci/container_cgroup.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/systemd/resource_properties.hpp"
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 namespace stack::oci {
 
-std::string choose_cgroup_path(const std::string& cgroups_path, const std::string& id, bool systemd) {
-    if (systemd)
-        throw Error{ErrorKind::not_supported, "--systemd-cgroup is not supported"}.with_hint(
-            "leave it away: the cgroup is then made by files");
-    if (cgroups_path.empty()) return "/stack-runtime-" + id;
-    return cgroups_path.starts_with('/') ? cgroups_path : "/" + cgroups_path;
+namespace {
+
+void check_cgroup_is_free(const ContainerRecord& record, const CgroupLayout& layout) {
+    const std::optional<Cgroup> there = find_cgroup(record, layout);
+    if (!there || !there->populated()) return;
+    throw Error{ErrorKind::conflict, fmt::format("cgroup {} has processes in it", record.cgroup_path)}
+        .with_hint("give each container a linux.cgroupsPath of its own");
+}
+
+// The record names the unit before there is one, and the unit's cgroup as soon as it is known.
+SystemdScope start_scope(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
+    const systemd::ScopeName name =
+        systemd::parse_scope_name(spec.cgroups_path, record.id, record.user_scope);
+    SystemdScope scope =
+        SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
+                            scope_properties(spec.resources, spec.annotations), record.user_scope);
+    record.cgroup_path = scope.cgroup_path();
+    program.store.save(record);
+    return scope;
+}
+
+// Without systemd there is no scope either: the record was written by a `create` that found that out.
+void remove_scope_if_any(const ContainerRecord& record) {
+    try {
+        remove_scope(record.scope, record.user_scope);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::not_supported) throw;
+    }
+}
+
+}  // namespace
+
+void choose_cgroup(Program& program, const std::string& cgroups_path, ContainerRecord& record) {
+    if (!program.globals.cgroups) return;
+    if (program.globals.systemd_cgroup) {
+        record.user_scope = ::geteuid() != 0;
+        record.scope = systemd::parse_scope_name(cgroups_path, record.id, record.user_scope).unit;
+        return;
+    }
+    if (cgroups_path.empty())
+        record.cgroup_path = "/stack-runtime-" + record.id;
+    else
+        record.cgroup_path = cgroups_path.starts_with('/') ? cgroups_path : "/" + cgroups_path;
+    check_cgroup_is_free(record, program.cgroups());
+}
+
+CgroupPlacement MadeCgroup::placement() const {
+    return cgroup ? placement_in(*cgroup) : CgroupPlacement{};
+}
+
+MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
+    MadeCgroup made;
+    if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
+    if (!record.cgroup_path.empty() && program.cgroups().mode != CgroupLayout::Mode::none)
+        made.cgroup = Cgroup::create(program.cgroups(), record.cgroup_path, spec.resources);
+    return made;
 }
 
 std::optional<Cgroup> find_cgroup(const ContainerRecord& record, const CgroupLayout& layout) {
@@ -27,11 +80,25 @@ Cgroup need_cgroup(const ContainerRecord& record, const CgroupLayout& layout, co
     return std::move(*cgroup);
 }
 
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& limits,
+                   const ResourceSpec& before) {
+    Cgroup cgroup = need_cgroup(record, program.cgroups(), "update");
+    cgroup.apply(limits);
+    if (record.scope.empty()) return;
+    try {  // systemd writes its own values again when it likes, so it has to know
+        set_scope_properties(record.scope, systemd::resource_properties(limits, program.cgroups().mode),
+                             record.user_scope);
+    } catch (const Error&) {
+        cgroup.apply(before);
+        throw;
+    }
+}
+
 void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout) {
     const std::optional<Cgroup> cgroup = find_cgroup(record, layout);
-    if (!cgroup) return;
-    if (cgroup->populated()) cgroup->kill_all();
-    remove_cgroup(layout, record.cgroup_path);
+    if (cgroup && cgroup->populated()) cgroup->kill_all();
+    if (!record.scope.empty()) remove_scope_if_any(record);
+    if (cgroup) remove_cgroup(layout, record.cgroup_path);
 }
 
 CgroupPlacement placement_in(const Cgroup& cgroup) {

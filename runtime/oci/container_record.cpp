@@ -22,7 +22,8 @@ std::string record_text(const ContainerRecord& record) {
         {"annotations", record.annotations},
         {"created", record.created},
         {"cgroupPath", record.cgroup_path},
-        {"systemdCgroup", record.systemd_cgroup},
+        {"scope", record.scope},
+        {"userScope", record.user_scope},
         {"sharesPidNamespace", record.shares_pid_namespace},
         {"pid", record.pid},
         {"startTime", record.start_time},
@@ -44,7 +45,8 @@ ContainerRecord parse_record(std::string_view text) {
     record.annotations = node["annotations"].text_map();
     record.created = node["created"].text();
     record.cgroup_path = node["cgroupPath"].text();
-    record.systemd_cgroup = node["systemdCgroup"].flag();
+    record.scope = node["scope"].text();
+    record.user_scope = node["userScope"].flag();
     record.shares_pid_namespace = node["sharesPidNamespace"].flag();
     record.pid = node["pid"].number<pid_t>().value_or(0);
     record.start_time = node["startTime"].number<std::uint64_t>().value_or(0);

@@ -18,8 +18,9 @@ struct ContainerRecord {
     std::string rootfs;  ///< absolute
     std::map<std::string, std::string> annotations;
     std::string created;      ///< RFC 3339
-    std::string cgroup_path;  ///< below the cgroup root, or `slice:prefix:name`; empty: none is managed
-    bool systemd_cgroup = false;
+    std::string cgroup_path;  ///< below the mount points of the hierarchies; empty: none, or none yet
+    std::string scope;        ///< the systemd unit that the cgroup belongs to; empty: none
+    bool user_scope = false;  ///< of the caller's own service manager
     bool shares_pid_namespace = false;  ///< its processes don't die with its first one
     pid_t pid = 0;                      ///< 0: none has been made yet
     std::uint64_t start_time = 0;       ///< of `pid`, in clock ticks since boot, and

@@ -62,7 +62,7 @@ Json linux_features() {
     return {
         {"namespaces", namespace_names()},
         {"capabilities", capability_names()},
-        {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}},
+        {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
         {"seccomp", seccomp_features()},
         {"apparmor", {{"enabled", true}}},
         {"selinux", {{"enabled", true}}},

@@ -29,8 +29,7 @@ namespace stack::oci {
 
 namespace {
 
-ContainerRecord make_record(Program& program, const std::string& id, const std::string& bundle,
-                            const OciConfig& config) {
+ContainerRecord make_record(const std::string& id, const std::string& bundle, const OciConfig& config) {
     ContainerRecord record;
     record.id = id;
     record.oci_version = config.version;
@@ -38,29 +37,11 @@ ContainerRecord make_record(Program& program, const std::string& id, const std::
     record.rootfs = config.spec.root.path;
     record.annotations = config.spec.annotations;
     record.created = format_time(std::chrono::system_clock::now());
-    record.systemd_cgroup = program.globals.systemd_cgroup;
-    if (program.globals.cgroups)
-        record.cgroup_path = choose_cgroup_path(config.spec.cgroups_path, id, record.systemd_cgroup);
     record.shares_pid_namespace = std::none_of(
         config.spec.namespaces.begin(), config.spec.namespaces.end(),
         [](const NamespaceSpec& ns) { return ns.kind == NamespaceKind::pid && ns.path.empty(); });
     record.boot = boot_id();
     return record;
-}
-
-// A group with processes in it belongs to somebody: our limits are not for them, and our `delete` would kill them. So this
-// is asked before the group is on record.
-void check_cgroup_is_free(Program& program, const ContainerRecord& record) {
-    const std::optional<Cgroup> there = find_cgroup(record, program.cgroups());
-    if (!there || !there->populated()) return;
-    throw Error{ErrorKind::conflict, fmt::format("cgroup {} has processes in it", record.cgroup_path)}
-        .with_hint("give each container a linux.cgroupsPath of its own");
-}
-
-std::optional<Cgroup> make_cgroup(Program& program, const ContainerRecord& record,
-                                  const ResourceSpec& resources) {
-    if (record.cgroup_path.empty() || program.cgroups().mode == CgroupLayout::Mode::none) return std::nullopt;
-    return Cgroup::create(program.cgroups(), record.cgroup_path, resources);
 }
 
 UniqueFd listen_for_start(const std::string& path) {
@@ -70,6 +51,22 @@ UniqueFd listen_for_start(const std::string& path) {
     if (::bind(socket.get(), address.get(), address.size()) != 0 || ::listen(socket.get(), 1) != 0)
         throw_errno(fmt::format("listen on {}", path));
     return socket;
+}
+
+// An empty `start_path`: the gate is ours to open.
+PendingProcess begin_process(Program& program, ContainerSpec& spec, const CreateOptions& options,
+                             CgroupPlacement placement, const std::string& start_path) {
+    LaunchOptions launch;
+    launch.cgroup = std::move(placement);
+    launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(spec.process);
+    launch.new_keyring = options.new_keyring;
+    launch.pivot = options.pivot;
+    UniqueFd start_socket;
+    if (!start_path.empty()) {
+        start_socket = listen_for_start(start_path);
+        launch.start_socket = start_socket.get();
+    }
+    return begin_launch(spec, own_streams(spec.process), launch, program.facts());
 }
 
 void run_create_hooks(PendingProcess& process, const HookSpecs& hooks, const ContainerRecord& record) {
@@ -115,11 +112,11 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     check_console(config.spec.process, options.console_socket, options.detached);
     drop_impossible_ambient(config.spec.process.capabilities, config.warnings);
     program.log.warnings(config.warnings);
-    ContainerRecord record = make_record(program, id, bundle, config);
+    ContainerRecord record = make_record(id, bundle, config);
+    choose_cgroup(program, config.spec.cgroups_path, record);
 
-    check_cgroup_is_free(program, record);
     FileLock lock = program.store.create(id);
-    std::vector<HookSpec> poststop;
+    std::vector<HookSpec> poststop;  // once there is a process
     Undo undo;
     undo.push([&] { destroy_container(program, record, poststop); });
     program.store.save_config(id, config);
@@ -127,30 +124,21 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
 
     ContainerSpec spec = std::move(config.spec);
     spec.id = id;
-    LaunchOptions launch;
-    launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(spec.process);
-    launch.new_keyring = options.new_keyring;
-    launch.pivot = options.pivot;
     std::string notify_directory;
     if (!notify_socket_of_caller().empty()) {
         notify_directory = program.store.file(id, "notify");
         add_notify_mount(spec, notify_directory);
     }
-    const std::optional<Cgroup> cgroup = make_cgroup(program, record, spec.resources);
-    if (cgroup) launch.cgroup = placement_in(*cgroup);
-    UniqueFd start_socket;
-    if (start_later) {
-        start_socket = listen_for_start(program.store.file(id, "start.sock"));
-        launch.start_socket = start_socket.get();
-    }
-
-    PendingProcess process = begin_launch(spec, own_streams(spec.process), launch, program.facts());
+    MadeCgroup cgroup = make_cgroup(program, record, spec);
+    PendingProcess process = begin_process(program, spec, options, cgroup.placement(),
+                                           start_later ? program.store.file(id, "start.sock") : "");
     record.pid = process.pid();
     record.start_time = process_start_time(record.pid).value_or(0);
     program.store.save(record);
     poststop = spec.hooks.poststop;
     run_create_hooks(process, spec.hooks, record);
     process.wait_for_gate();
+    if (cgroup.scope) cgroup.scope->release();
     std::optional<UniqueFd> terminal = process.take_terminal();
     NewContainer made{std::move(spec),     record,          std::move(lock), std::move(process),
                       std::move(terminal), notify_directory};

@@ -208,6 +208,28 @@ TEST_F(OciLife, DeleteForceRemovesWhatAKilledCreateLeft) {
     EXPECT_TRUE(gone("empty"));
 }
 
+TEST_F(OciLife, LivesInAScopeOfSystemd) {
+    const std::string path =
+        bundle({"stack-payload", "sleep"}, R"({"linux": {"resources": {"pids": {"limit": 20}}}})");
+    json config = json::parse(read_file(path + "/config.json"));
+    config["linux"]["cgroupsPath"] = "system.slice:stack-test:" + cgroup_parent().substr(1);
+    dir().write("bundle0/config.json", config.dump());
+    if (!path_exists("/run/systemd/system")) {
+        EXPECT_THAT(refusal({"--systemd-cgroup", "create", "--bundle", path, "one"}), HasSubstr("systemd"));
+        EXPECT_TRUE(gone("one"));
+        return;
+    }
+    must({"--systemd-cgroup", "create", "--bundle", path, "one"});
+    must({"start", "one"});
+    EXPECT_THAT(read_file(fmt::format("/proc/{}/cgroup", state("one").at("pid").dump())),
+                HasSubstr(fmt::format("/system.slice/stack-test-{}.scope", cgroup_parent().substr(1))));
+    must({"update", "--pids-limit", "10", "one"});
+    must({"pause", "one"});
+    EXPECT_EQ(status("one"), "paused");
+    must({"delete", "--force", "one"});
+    EXPECT_TRUE(gone("one"));
+}
+
 TEST_F(OciLife, RefusesACgroupThatIsInUse) {
     start_sleeping("one");
     const std::string path = bundle({"true"});

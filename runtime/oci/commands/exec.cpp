@@ -57,7 +57,11 @@ ProcessSpec process_from_flags(ProcessSpec process, const Arguments& arguments) 
         if (!number)
             throw Error{ErrorKind::invalid_input,
                         fmt::format("--additional-gids: \"{}\" is no group number", gid)};
-        process.user.empty() ? process.additional_gids.push_back(*number) : process.group_add.push_back(gid);
+        // With `--user` the groups are found out inside, and these join them.
+        if (process.user.empty())
+            process.additional_gids.push_back(*number);
+        else
+            process.group_add.push_back(gid);
     }
     add_capabilities(process.capabilities, arguments.texts("cap"));
     if (arguments.has("no-new-privs")) process.no_new_privileges = arguments.on("no-new-privs");
