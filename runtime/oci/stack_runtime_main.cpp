@@ -1,6 +1,7 @@
 // The program `stack-runtime`: an OCI runtime as podman, containerd, docker and people call it.
 #include "runtime/base/error.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/oci/bundle.hpp"
 #include "runtime/oci/command_table.hpp"
 #include "runtime/protected_exe.hpp"
 
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <exception>
 
 #include <fmt/format.h>
 
@@ -101,9 +103,20 @@ int run_command_line(const Arguments& globals, const std::vector<std::string>& a
     }
     // Before anything is done or opened: a container must not be able to write to our file (CVE-2019-5736).
     if (command->starts_processes && !runs_protected()) exec_protected(argv);
+    Arguments arguments;
+    std::exception_ptr problem;
+    try {
+        arguments = command_arguments(*command, words);
+        // Before the log is opened, which could otherwise take the place of a descriptor that is to be passed on.
+        if (command->starts_processes)
+            keep_descriptors(static_cast<int>(arguments.number("preserve-fds").value_or(0)) + listen_fds());
+    } catch (const Error&) {
+        problem = std::current_exception();
+    }
     Program program{global_options(globals)};
     try {
-        return command->run(program, command_arguments(*command, words));
+        if (problem) std::rethrow_exception(problem);
+        return command->run(program, arguments);
     } catch (const Error& error) {
         program.log.error(sentence_of(error));
         return command->failure;

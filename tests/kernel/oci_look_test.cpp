@@ -100,6 +100,26 @@ TEST_F(OciLook, LogsForItsCallers) {
                 HasSubstr("invalid value \"xml\" for flag --log-format"));
 }
 
+TEST_F(OciLook, LogsWhyAProcessDidNotStart) {
+    const std::string log = dir().file("log.json"), path = bundle({"no-such"});
+    const auto last_message = [&] {
+        const std::vector<std::string> lines = split(trim(read_file(log)), '\n');
+        return json::parse(lines.back()).at("msg").get<std::string>();
+    };
+    const std::vector<std::string> globals{"--log", log, "--log-format=json"};
+    const auto fails = [&](std::vector<std::string> args, int code) {
+        args.insert(args.begin(), globals.begin(), globals.end());
+        EXPECT_EQ(call(args).code, code);
+        return last_message();
+    };
+    EXPECT_THAT(fails({"create", "--bundle", path, "one"}, 1),
+                StartsWith("exec: \"no-such\": executable file not found"));
+    EXPECT_THAT(fails({"run", "--preserve-fds", "1", "--bundle", path, "one"}, 1),
+                StartsWith("descriptor 3 is to be preserved and is not open"));
+    start_sleeping("one");
+    EXPECT_THAT(fails({"exec", "one", "/etc"}, 255), StartsWith("exec: \"/etc\": permission denied"));
+}
+
 TEST_F(OciLook, TakesFlagsAsCallersWriteThem) {
     start_sleeping("one");
     must({"--cgroup-manager", "cgroupfs", "--rootless", "auto", "--debug=false", "state", "one"});

@@ -116,7 +116,6 @@ ExecOptions exec_options(const Arguments& arguments) {
     ExecOptions options{arguments.text("console-socket"), arguments.text("pid-file"),
                         arguments.text("pidfd-socket"), arguments.on("detach"),
                         static_cast<int>(arguments.number("preserve-fds").value_or(0))};
-    keep_descriptors(options.preserve_fds + listen_fds());
     return options;
 }
 

@@ -30,7 +30,6 @@ CreateOptions create_options(const Arguments& arguments) {
     options.pivot = !arguments.on("no-pivot");
     options.new_keyring = !arguments.on("no-new-keyring");
     options.preserve_fds = static_cast<int>(arguments.number("preserve-fds").value_or(0));
-    keep_descriptors(options.preserve_fds + listen_fds());
     return options;
 }
 
