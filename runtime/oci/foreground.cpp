@@ -1,7 +1,6 @@
 #include "runtime/oci/foreground.hpp"
 
 #include "runtime/base/error.hpp"
-#include "runtime/oci/terminal_relay.hpp"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
 #include <vector>
 
 namespace stack::oci {
@@ -80,11 +80,9 @@ Foreground::~Foreground() {
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-int Foreground::wait(const ProcessHandle& child, std::optional<UniqueFd> terminal, NotifyRelay* notify) {
-    if (!terminal) return Waiting{signals_.get(), child, nullptr, notify}.until_end();
-    TerminalRelay relay{std::move(*terminal)};
-    const int code = Waiting{signals_.get(), child, &relay, notify}.until_end();
-    relay.drain();
+int Foreground::wait(const ProcessHandle& child, TerminalRelay* terminal, NotifyRelay* notify) {
+    const int code = Waiting{signals_.get(), child, terminal, notify}.until_end();
+    if (terminal != nullptr) terminal->drain();
     return code;
 }
 

@@ -5,10 +5,9 @@
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/oci/notify_socket.hpp"
+#include "runtime/oci/terminal_relay.hpp"
 
 #include <signal.h>
-
-#include <optional>
 
 namespace stack::oci {
 
@@ -22,7 +21,8 @@ class Foreground {
     Foreground& operator=(const Foreground&) = delete;
 
     /// Until the child, which must be ours, has ended: its exit code, 128+n for signal n. Throws Error.
-    int wait(const ProcessHandle& child, std::optional<UniqueFd> terminal, NotifyRelay* notify);
+    /// `terminal` and `notify` may be null.
+    int wait(const ProcessHandle& child, TerminalRelay* terminal, NotifyRelay* notify);
 
   private:
     UniqueFd signals_;

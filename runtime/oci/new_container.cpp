@@ -113,11 +113,12 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     drop_impossible_ambient(config.spec.process.capabilities, config.warnings);
     program.log.warnings(config.warnings);
     ContainerRecord record = make_record(id, bundle, config);
-    choose_cgroup(program, config.spec.cgroups_path, record);
 
     FileLock lock = program.store.create(id);
     std::vector<HookSpec> poststop;  // once there is a process
     Undo undo;
+    undo.push([&] { program.store.remove(id); });
+    choose_cgroup(program, config.spec.cgroups_path, record);  // from here on the group is ours to remove
     undo.push([&] { destroy_container(program, record, poststop); });
     program.store.save_config(id, config);
     program.store.save(record);

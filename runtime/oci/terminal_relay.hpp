@@ -14,7 +14,8 @@ namespace stack::oci {
 
 class TerminalRelay {
   public:
-    /// Puts our terminal, if standard input is one, into raw mode until the end of this object. Throws Error.
+    /// Puts our terminal, if standard input is one, into raw mode until the end of this object and gives the pty its size:
+    /// to be made before the process starts, which may ask for that at once. Throws Error.
     explicit TerminalRelay(UniqueFd master);
     ~TerminalRelay();
     TerminalRelay(const TerminalRelay&) = delete;

@@ -76,6 +76,8 @@ TEST_F(OciLife, StartsOnceHoweverManyAskAtOnce) {
 
 TEST_F(OciLife, KeepsIdsApart) {
     start_sleeping("one");
+    EXPECT_THAT(refusal({"create", "--bundle", dir().file("bundle0"), "one"}),  // the same cgroup, too
+                HasSubstr("container with given ID already exists"));
     EXPECT_THAT(refusal({"create", "--bundle", bundle({"true"}), "one"}),
                 HasSubstr("container with given ID already exists"));
     EXPECT_THAT(refusal({"run", "--bundle", bundle({"true"}), "one"}),

@@ -140,10 +140,12 @@ int run_exec(Program& program, const Arguments& arguments) {
     const ExecTarget target{&*seen.init, container.seccomp};
     PendingProcess pending = begin_exec(target, process, own_streams(process), launch, program.facts());
     pending.wait_for_gate();
-    std::optional<UniqueFd> terminal = pending.take_terminal();
-    if (terminal && !options.console_socket.empty()) {
-        send_descriptor(options.console_socket, "console socket", terminal->get(), "/dev/ptmx");
-        terminal.reset();
+    std::optional<TerminalRelay> terminal;
+    if (std::optional<UniqueFd> master = pending.take_terminal()) {
+        if (options.console_socket.empty())
+            terminal.emplace(std::move(*master));
+        else
+            send_descriptor(options.console_socket, "console socket", master->get(), "/dev/ptmx");
     }
     if (!options.pidfd_socket.empty())
         send_descriptor(options.pidfd_socket, "pidfd socket", pending.handle().pidfd(), "pidfd");
@@ -151,7 +153,7 @@ int run_exec(Program& program, const Arguments& arguments) {
     if (!options.pid_file.empty())
         write_file_atomically(options.pid_file, std::to_string(pending.pid()), Durability::crash, 0644);
     if (!foreground) return 0;
-    return foreground->wait(pending.handle(), std::move(terminal), nullptr);
+    return foreground->wait(pending.handle(), terminal ? &*terminal : nullptr, nullptr);
 }
 
 }  // namespace stack::oci

@@ -97,14 +97,16 @@ int run_run(Program& program, const Arguments& arguments) {
     std::optional<Foreground> foreground;
     if (!options.detached) foreground.emplace(!arguments.on("no-subreaper"));
     NewContainer made = make_container(program, arguments.words[0], options, false);
-    std::optional<NotifyRelay> relay = notify_relay(made.notify_directory);
+    std::optional<NotifyRelay> notify = notify_relay(made.notify_directory);
+    std::optional<TerminalRelay> terminal;
+    if (made.terminal) terminal.emplace(std::move(*made.terminal));
     start_here(program, made);
     if (options.detached) {
-        if (relay) relay->wait_for_ready(made.process.handle());
+        if (notify) notify->wait_for_ready(made.process.handle());
         return 0;
     }
     const int code =
-        foreground->wait(made.process.handle(), std::move(made.terminal), relay ? &*relay : nullptr);
+        foreground->wait(made.process.handle(), terminal ? &*terminal : nullptr, notify ? &*notify : nullptr);
     if (!keep) destroy_container(program, made.record, made.spec.hooks.poststop);
     return code;
 }
