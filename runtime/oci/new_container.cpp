@@ -10,6 +10,7 @@
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 #include "runtime/oci/descriptor_socket.hpp"
+#include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/notify_socket.hpp"
 #include "runtime/oci/socket_address.hpp"
 
@@ -65,6 +66,7 @@ PendingProcess begin_process(Program& program, ContainerSpec& spec, const Create
     if (!start_path.empty()) {
         start_socket = listen_for_start(start_path);
         launch.start_socket = start_socket.get();
+        fault_point("create.start-socket");
     }
     return begin_launch(spec, own_streams(spec.process), launch, program.facts());
 }
@@ -120,8 +122,11 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     undo.push([&] { program.store.remove(id); });
     choose_cgroup(program, config.spec.cgroups_path, record);  // from here on the group is ours to remove
     undo.push([&] { destroy_container(program, record, poststop); });
+    fault_point("create.directory");
     program.store.save_config(id, config);
+    fault_point("create.config");
     program.store.save(record);
+    fault_point("create.record");
 
     ContainerSpec spec = std::move(config.spec);
     spec.id = id;
@@ -131,19 +136,25 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
         add_notify_mount(spec, notify_directory);
     }
     MadeCgroup cgroup = make_cgroup(program, record, spec);
+    fault_point("create.cgroup");
     PendingProcess process = begin_process(program, spec, options, cgroup.placement(),
                                            start_later ? program.store.file(id, "start.sock") : "");
+    fault_point("create.process");
     record.pid = process.pid();
     record.start_time = process_start_time(record.pid).value_or(0);
     program.store.save(record);
+    fault_point("create.pid");
     poststop = spec.hooks.poststop;
     run_create_hooks(process, spec.hooks, record);
+    fault_point("create.hooks");
     process.wait_for_gate();
+    fault_point("create.gate");
     if (cgroup.scope) cgroup.scope->release();
     std::optional<UniqueFd> terminal = process.take_terminal();
     NewContainer made{std::move(spec),     record,          std::move(lock), std::move(process),
                       std::move(terminal), notify_directory};
     hand_over(made, options);
+    fault_point("create.handed-over");
     undo.release();
     return made;
 }
@@ -164,9 +175,12 @@ void destroy_container(Program& program, const ContainerRecord& record,
         if (const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups()))
             cgroup->kill_all();  // also what is frozen
         wait_for_death(*init);
+        fault_point("destroy.killed");
     }
     destroy_cgroup(record, program.cgroups());
+    fault_point("destroy.cgroup");
     program.store.remove(record.id);
+    fault_point("destroy.removed");
     const std::string state = state_document(record, Status::stopped);
     for (const HookSpec& hook : poststop) {
         try {

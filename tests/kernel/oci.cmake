@@ -1,5 +1,15 @@
 stack_test(oci_kernel_test kernel
-  SOURCES oci_exec_test.cpp oci_fixture.cpp oci_hooks_test.cpp oci_life_test.cpp oci_limits_test.cpp oci_look_test.cpp
+  SOURCES oci_exec_test.cpp oci_faults_test.cpp oci_fixture.cpp oci_hooks_test.cpp oci_life_test.cpp oci_limits_test.cpp oci_look_test.cpp
           oci_streams_test.cpp
   LIBRARIES stack_oci_config stack_cgroup dep_json)
-add_dependencies(oci_kernel_test stack-runtime)
+add_dependencies(oci_kernel_test stack-runtime stack-runtime-faulty)
+
+# The program once more, with points at which a test kills it (runtime/oci/fault_point.hpp).
+get_target_property(oci_sources stack_oci SOURCES)
+get_target_property(oci_libraries stack_oci LINK_LIBRARIES)
+list(TRANSFORM oci_sources PREPEND ${PROJECT_SOURCE_DIR}/runtime/oci/)
+add_executable(stack-runtime-faulty ${oci_sources} ${PROJECT_SOURCE_DIR}/runtime/oci/fault_point.cpp
+  ${PROJECT_SOURCE_DIR}/runtime/oci/stack_runtime_main.cpp)
+set_target_properties(stack-runtime-faulty PROPERTIES UNITY_BUILD ${STACK_UNITY})
+target_compile_definitions(stack-runtime-faulty PRIVATE STACK_FAULT_POINTS)
+target_link_libraries(stack-runtime-faulty PRIVATE ${oci_libraries})

@@ -150,7 +150,7 @@ OciCommand OciTest::begin(const OciCall& call) const {
     const UniqueFd in = memory_file(call.input);
     UniqueFd out = memory_file(), err = memory_file();
     SpawnOptions options;
-    options.argv = {program(), "--root", root()};
+    options.argv = {call.program.empty() ? program() : call.program, "--root", root()};
     options.argv.insert(options.argv.end(), call.args.begin(), call.args.end());
     options.env = environment(call.env);
     options.fds = call.terminal >= 0 ? std::vector{call.terminal, call.terminal, call.terminal}

@@ -27,6 +27,7 @@ struct OciCall {
     std::string input{};
     std::vector<int> fds{};  ///< from descriptor 3 on
     int terminal = -1;       ///< as standard streams, with a session of its own
+    std::string program{};   ///< another one than stack-runtime
 };
 
 /// A command that runs.

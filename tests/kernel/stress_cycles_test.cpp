@@ -3,6 +3,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/cgroup.hpp"
+#include "tests/kernel/oci_fixture.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -112,6 +114,36 @@ TEST_F(StressCycles, OfTheLibraryLeaveNothing) {
     EXPECT_LE(after.heap_bytes, before.heap_bytes + 4096) << "in " << cycles() << " cycles";
     EXPECT_EQ(join(cgroups_left(), "\n"), "");
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG | __WALL), -1);
+}
+
+class StressProgram : public OciTest {
+  protected:
+    /// create, start, delete; the container runs until it is killed.
+    void run_cycle(const std::string& folder, const std::string& id) const {
+        for (const std::vector<std::string>& args :
+             {std::vector<std::string>{"create", "--bundle", folder, id},
+              {"start", id},
+              {"delete", "--force", id}}) {
+            const OciResult result = call(args);
+            EXPECT_EQ(result.code, 0) << args.front() << " " << id << ": " << result.err;
+        }
+    }
+};
+
+// TearDown looks for processes, mounts, control groups and state.
+TEST_F(StressProgram, LeavesNothing) {
+    std::vector<std::string> bundles;  // each has a control group of its own
+    for (int caller = 0; caller < kAtATime; ++caller) bundles.push_back(bundle({"stack-payload", "sleep"}));
+    run_cycle(bundles.front(), "first");
+    const std::size_t descriptors = Holdings::now().descriptors;
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < kAtATime; ++caller)
+        callers.emplace_back([&, caller] {
+            for (int i = caller; i < cycles() && !HasFailure(); i += kAtATime)
+                run_cycle(bundles[static_cast<std::size_t>(caller)], fmt::format("c{}", i));
+        });
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_EQ(Holdings::now().descriptors, descriptors);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "runtime/oci/bundle.hpp"
 #include "runtime/oci/commands/commands.hpp"
 #include "runtime/oci/container_status.hpp"
+#include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/foreground.hpp"
 #include "runtime/oci/new_container.hpp"
 #include "runtime/oci/notify_socket.hpp"
@@ -48,11 +49,13 @@ void start_here(Program& program, NewContainer& made) {
     Undo undo;
     undo.push([&] { destroy_container(program, made.record, made.spec.hooks.poststop); });
     made.process.release(state_document(made.record, Status::created));
+    fault_point("run.released");
     while (!made.process.started()) {
         pollfd news{made.process.wait_fd(), POLLIN, 0};
         if (::poll(&news, 1, -1) < 0 && errno != EINTR) throw_errno("wait for the container to start");
     }
     undo.release();
+    fault_point("run.started");
     run_poststart_hooks(program, made.record, made.spec.hooks);
 }
 
@@ -83,9 +86,14 @@ int run_start(Program& program, const Arguments& arguments) {
     const std::string notify = program.store.file(id, "notify");
     const bool notifies = program.store.has(id, "notify") && !notify_socket_of_caller().empty();
     std::optional<NotifyRelay> relay = notify_relay(notifies ? notify : "");
-    start_through(claim_start_socket(program.store, id), state_document(record, Status::created));
+    fault_point("start.locked");
+    const std::string socket = claim_start_socket(program.store, id);
+    fault_point("start.claimed");
+    start_through(socket, state_document(record, Status::created));
+    fault_point("start.started");
     lock.reset();
     run_poststart_hooks(program, record, hooks);
+    fault_point("start.hooks");
     if (relay) relay->wait_for_ready(*seen.init);
     return 0;
 }
@@ -107,6 +115,7 @@ int run_run(Program& program, const Arguments& arguments) {
     }
     const int code =
         foreground->wait(made.process.handle(), terminal ? &*terminal : nullptr, notify ? &*notify : nullptr);
+    fault_point("run.ended");
     if (!keep) destroy_container(program, made.record, made.spec.hooks.poststop);
     return code;
 }
