@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,7 +56,10 @@ int ChildRunner::wait_for_parent(SyncPoint point) noexcept {
 
 int ChildRunner::run(const step::AwaitParent& step) noexcept {
     if (step.point == SyncPoint::hooks) send(ChildReport::Kind::at_hooks, step_, 0, -1);
-    return wait_for_parent(step.point);
+    if (step.visible) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    const int error = wait_for_parent(step.point);
+    if (step.visible) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    return error;
 }
 
 // From `first` on; `kept` in any order, -1 may be among them.

@@ -21,6 +21,8 @@ class ChildRunner {
     int run(const step::JoinNamespaces&) noexcept;
     int run(const step::Unshare&) noexcept;
     int run(const step::NewSession&) noexcept;
+    int run(const step::Respawn&) noexcept;
+    int run(const step::NewClocks&) noexcept;
     int run(const step::NewKeyring&) noexcept;
     int run(const step::SetHostname&) noexcept;
     int run(const step::SetDomainname&) noexcept;
@@ -46,11 +48,13 @@ class ChildRunner {
     // init_child_mounts.cpp
     int run(const step::OpenHostPath&) noexcept;
     int run(const step::CloneHostTree&) noexcept;
+    int run(const step::IdMapMount&) noexcept;
     int run(const step::CloneOpenFile&) noexcept;
     int run(const step::SetMountAttributes&) noexcept;
     int run(const step::MakeFilesystem&) noexcept;
     int run(const step::MakeOverlay&) noexcept;
     int run(const step::MakeOverlayByMount&) noexcept;
+    int run(const step::OwnFreshDirectory&) noexcept;
     int run(const step::AttachAtHostPath&) noexcept;
     int run(const step::EnterRoot&) noexcept;
     int run(const step::OpenMountPoint&) noexcept;

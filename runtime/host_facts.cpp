@@ -7,6 +7,7 @@
 #include "runtime/child_syscalls.hpp"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
@@ -24,6 +25,13 @@ std::string read_or_empty(const std::string& path) {
     } catch (const Error&) {
         return {};
     }
+}
+
+bool has_effective(int capability) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2] = {};
+    return ::syscall(SYS_capget, &header, data) == 0 &&
+           (data[capability / 32].effective >> capability % 32 & 1) != 0;
 }
 
 // The old parser of file system parameters takes any string; the one with "lowerdir+" looks the path up at once.
@@ -85,6 +93,7 @@ HostFacts probe_host_facts() {
     for (int capability = 0; capability <= facts.last_capability; ++capability)
         if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
             facts.bounding_capabilities |= std::uint64_t{1} << capability;
+    facts.privileged = has_effective(CAP_SYS_ADMIN);
     facts.overlay_layer_append = has_layer_append();
     facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");
     facts.time_namespaces = path_exists("/proc/self/ns/time");

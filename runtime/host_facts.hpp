@@ -26,6 +26,7 @@ struct HostFacts {
     bool cgroup_namespaces = true;
     bool time_namespaces = true;
     bool in_user_namespace = false;  ///< not the initial one: no mknod, overlay needs userxattr
+    bool privileged = true;          ///< CAP_SYS_ADMIN where this process is
     CgroupMode cgroup_mode = CgroupMode::unified;
     /// v1 hierarchies and, in hybrid mode, v2: name below /sys/fs/cgroup ("memory", "cpu,cpuacct", "unified")
     /// and where the host has it mounted. Empty in unified mode.

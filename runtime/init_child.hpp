@@ -21,7 +21,8 @@ struct ChildReport {
         executing = 2,
         failed = 3,
         at_hooks = 4,
-        starting = 5,  ///< to whoever has opened the gate: from here on an end of the channel is a failure
+        respawned = 6,  ///< with the pidfd of the process that goes on in this one's place
+        starting = 5,   ///< to whoever has opened the gate: from here on an end of the channel is a failure
     };
     static constexpr std::size_t kTextSize = 2048;
     Kind kind{};

@@ -70,6 +70,15 @@ int ChildRunner::run(const step::CloneHostTree& step) noexcept {
     return keep(step.out, tree);
 }
 
+int ChildRunner::run(const step::IdMapMount& step) noexcept {
+    if (fd(step.mount) < 0) return 0;
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_IDMAP;
+    attributes.userns_fd = static_cast<std::uint64_t>(fd(step.user_namespace));
+    return result_of(sys::set_mount_attributes(
+        fd(step.mount), "", AT_EMPTY_PATH | (step.recursive ? AT_RECURSIVE : 0u), attributes));
+}
+
 int ChildRunner::run(const step::CloneOpenFile& step) noexcept {
     return keep(step.out,
                 sys::open_tree(fd(step.from), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
@@ -145,6 +154,13 @@ int ChildRunner::run(const step::MakeOverlayByMount& step) noexcept {
     // The work directory, trusted and of no further use to anybody in this mount namespace, serves as mount point.
     if (::syscall(SYS_mount, "overlay", step.mount_point.c_str(), "overlay", 0, options) < 0) return errno;
     return keep(step.out, sys::open_tree(AT_FDCWD, step.mount_point.c_str(), OPEN_TREE_CLOEXEC));
+}
+
+int ChildRunner::run(const step::OwnFreshDirectory& step) noexcept {
+    const ScopedFd directory{::open(step.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    struct stat info {};
+    if (directory.fd < 0 || ::fstat(directory.fd, &info) < 0) return errno;
+    return info.st_uid != 0 || info.st_gid != 0 ? 0 : result_of(::fchown(directory.fd, step.uid, step.gid));
 }
 
 int ChildRunner::run(const step::AttachAtHostPath& step) noexcept {

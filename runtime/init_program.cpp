@@ -10,7 +10,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 
-#include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -49,10 +49,7 @@ void refuse_unsupported(const ContainerSpec& spec) {
     refuse(!spec.process.selinux_label.empty() || !spec.mount_label.empty(), "an SELinux label");
     refuse(spec.personality.has_value(), "a personality");
     refuse(!spec.net_devices.empty(), "moving network devices");
-    refuse(!spec.time_offsets.empty(), "a time offset");
     refuse(!spec.root.propagation.empty() && spec.root.propagation != "private", "propagation of the root");
-    for (const MountSpec& mount : spec.mounts)
-        refuse(!mount.uid_mappings.empty() || !mount.gid_mappings.empty(), "an idmapped mount");
 }
 
 }  // namespace
@@ -65,6 +62,7 @@ std::vector<std::string> input_slots(const LaunchShape& shape) {
     if (shape.network) names.emplace_back("network");
     for (const std::string& name : shape.named) names.push_back("fd:" + name);
     for (std::size_t i = 0; i < shape.task_files; ++i) names.push_back(fmt::format("tasks{}", i));
+    for (std::size_t i = 0; i < shape.id_maps; ++i) names.push_back(fmt::format("idmap{}", i));
     if (shape.init) names.emplace_back("init");
     if (shape.start_socket) names.emplace_back("start");
     return names;
@@ -74,19 +72,19 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
     ProgramBuilder b{shape};
     refuse_unsupported(spec);
     ProcessPlanner process{b, spec.process, spec.seccomp, facts, shape};
+    NamespacePlanner namespaces{b, spec, facts, shape};
     b.purpose("closing what belongs to others");
     b.add(step::CloseInherited{});
-    if (std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
-                    [](const NamespaceSpec& entry) { return entry.kind == NamespaceKind::user; })) {
-        b.purpose("becoming root of the user namespace");
-        b.add(step::AwaitParent{SyncPoint::id_maps});
-        b.add(step::BecomeRoot{});
-    }
     plan_cgroups(b, shape);
-    plan_namespaces(b, spec, facts, shape);
-    plan_session(b, shape);
-    plan_names(b, spec);
-    const MountedTree tree = plan_mounts(b, spec, facts, shape);
+    namespaces.begin();
+    const auto enter = [&] {
+        namespaces.enter();
+        plan_session(b, shape);
+        plan_names(b, spec);
+    };
+    if (!namespaces.staged()) enter();
+    const MountedTree tree =
+        plan_mounts(b, spec, facts, shape, namespaces.staged() ? std::function<void()>{enter} : nullptr);
     process.plan_directory(tree, true);
     if (spec.root.readonly) {
         b.purpose("making the root file system read-only");

@@ -36,7 +36,8 @@ struct Slot {
 /// bring a state document behind the word, which may be empty.
 enum class SyncPoint : std::uint32_t {
     id_maps =
-        1,  ///< the child waits until the parent has written its user namespace's maps: without them it is nobody
+        1,  ///< the child waits until the parent has written its user namespace's maps, without which it is nobody,
+            ///< or knows of the process that went on in its place
     gate = 2,  ///< the child waits until its pid and descriptors are on record, so that no exec is ever lost
     hooks =
         3,  ///< the child waits until prestart and createRuntime hooks have run on what it has made so far
@@ -48,6 +49,7 @@ namespace step {
 struct CloseInherited {};  ///< everything but the input slots and the channel
 struct AwaitParent {
     SyncPoint point{};
+    bool visible = false;  ///< to others of the same user meanwhile: newuidmap(1) looks who owns the process
 };
 struct BecomeRoot {};  ///< uid and gid 0 of the new user namespace
 struct EnterCgroup {
@@ -63,6 +65,15 @@ struct JoinNamespaces {
 };
 struct Unshare {
     int flags = 0;
+};
+/// Goes on as a new process in new namespaces, a child of this one's parent, which is told; this one ends.
+struct Respawn {
+    int flags = 0;
+};
+struct NewClocks {        ///< a time namespace with these offsets, entered
+    std::string offsets;  ///< lines of /proc/PID/timens_offsets
+    bool visible =
+        false;  ///< the file is this process's only while it may be looked at: nobody else is in its user namespace
 };
 struct NewSession {};
 struct NewKeyring {};
@@ -95,6 +106,11 @@ struct CloneHostTree {
     bool recursive = false;
     bool may_be_missing = false;
     Slot out;
+};
+struct IdMapMount {  ///< ids of the file system as the maps of a user namespace say
+    Slot mount;
+    Slot user_namespace;
+    bool recursive = false;
 };
 struct CloneOpenFile {  ///< the same of what a descriptor refers to, in this process's own mount namespace
     Slot from;
@@ -135,6 +151,10 @@ struct
     bool user_xattr = false;
     std::string mount_point;
     Slot out;
+};
+struct OwnFreshDirectory {  ///< a directory of the host that is root's still becomes the container's root's
+    std::string path;
+    std::uint32_t uid = 0, gid = 0;
 };
 struct AttachAtHostPath {  ///< where hooks look for the root file system
     Slot mount;
@@ -272,12 +292,13 @@ struct Execute {
 
 using Action =
     std::variant<CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare,
-                 NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals, SetOomScore, WriteSysctl,
-                 OpenHostPath, CloneHostTree, CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay,
-                 MakeOverlayByMount, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice,
-                 MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
-                 OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal,
-                 SetUmask, SetRlimit, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
+                 Respawn, NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals,
+                 SetOomScore, WriteSysctl, OpenHostPath, CloneHostTree, IdMapMount, CloneOpenFile,
+                 SetMountAttributes, MakeFilesystem, MakeOverlay, MakeOverlayByMount, OwnFreshDirectory,
+                 AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice, MakeSymlink,
+                 CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory, OpenTerminal,
+                 OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
+                 SetRlimit, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
                  InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
@@ -325,6 +346,7 @@ struct LaunchShape {
     std::vector<std::string> named;  ///< LaunchFds::named that the spec refers to
     std::size_t task_files = 0;
     bool init = false;                  ///< stack-init
+    std::size_t id_maps = 0;            ///< user namespaces of wanted_id_maps(): slots "idmap0", …
     bool joined_pid_namespace = false;  ///< the parent clones into another pid namespace
     bool start_socket = false;          ///< LaunchOptions::start_socket, slot "start"
     int preserve_fds = 0;

@@ -71,6 +71,12 @@ class StepWords {
         return fmt::format("join {} of {}", namespace_words(s.flags), slot(s.fd));
     }
     std::string operator()(const step::Unshare& s) const { return "unshare " + namespace_words(s.flags); }
+    std::string operator()(const step::Respawn& s) const {
+        return "go on in new " + namespace_words(s.flags);
+    }
+    std::string operator()(const step::NewClocks& s) const {
+        return "make time" + (s.offsets.empty() ? "" : " with " + join(split(trim(s.offsets), '\n'), ", "));
+    }
     std::string operator()(const step::NewSession&) const { return "new session"; }
     std::string operator()(const step::NewKeyring&) const { return "new session keyring"; }
     std::string operator()(const step::SetHostname& s) const { return "set hostname " + s.name; }
@@ -82,6 +88,10 @@ class StepWords {
     std::string operator()(const step::CloneHostTree& s) const {
         return fmt::format("open {}{}{}{}", s.path, s.recursive ? " with all below" : "",
                            s.may_be_missing ? " if it exists" : "", into(s.out));
+    }
+    std::string operator()(const step::IdMapMount& s) const {
+        return fmt::format("map ids of {}{} by {}", slot(s.mount), s.recursive ? " and all below" : "",
+                           slot(s.user_namespace));
     }
     std::string operator()(const step::CloneOpenFile& s) const {
         return "clone " + slot(s.from) + into(s.out);
@@ -123,6 +133,9 @@ class StepWords {
                            : s.outside_proc ? ", outside of /proc"
                                             : "",
                            into(s.out));
+    }
+    std::string operator()(const step::OwnFreshDirectory& s) const {
+        return fmt::format("give {} to {}:{} unless it is taken", s.path, s.uid, s.gid);
     }
     std::string operator()(const step::AttachAtHostPath& s) const {
         return fmt::format("attach {} to {} of the host", slot(s.mount), s.path);

@@ -157,6 +157,17 @@ struct FactOf {
     Error operator()(const step::SetRlimit& step) const { return rlimit_error(step, report); }
     Error operator()(const step::OpenMountPoint& step) const { return mount_point_error(step, report); }
     Error operator()(const step::CloneHostTree& step) const { return plain("open " + step.path); }
+    Error operator()(const step::IdMapMount& step) const {
+        if (report.error == EINVAL)
+            return Error{ErrorKind::not_supported, "its file system can't be mounted with mapped ids"};
+        return plain(step_text(program, Step{step, 0}));
+    }
+    Error operator()(const step::NewClocks& step) const {
+        if (report.error == ERANGE)
+            return Error{ErrorKind::invalid_input,
+                         "a clock would be before 0 or too far ahead with its offset"};
+        return plain(step_text(program, Step{step, 0}));
+    }
     Error operator()(const step::OpenHostPath& step) const { return plain("open " + step.path); }
     Error operator()(const step::OpenNamespace& step) const { return plain("open " + step.path); }
     Error operator()(const step::MakeOverlay&) const { return with_kernel_words("mount overlay"); }

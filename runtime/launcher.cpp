@@ -1,6 +1,8 @@
 #include "runtime/launcher.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/id_map_plan.hpp"
+#include "runtime/id_maps.hpp"
 #include "runtime/init_child.hpp"
 #include "runtime/pending_process.hpp"
 #include "runtime/protected_exe.hpp"
@@ -92,16 +94,6 @@ void prepare_vectors(Preparation& child, InitProgram& program) {
 
 pid_t clone_process(clone_args& arguments) {
     return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-}
-
-void write_id_map_in_parent(pid_t pid, const char* file, const std::vector<IdMapping>& mappings) {
-    std::string text;
-    for (const IdMapping& map : mappings)
-        text += fmt::format("{} {} {}\n", map.container_id, map.host_id, map.size);
-    const std::string path = fmt::format("/proc/{}/{}", pid, file);
-    const UniqueFd out{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
-    if (!out.valid()) throw_errno(fmt::format("open {}", path));
-    write_all(out.get(), text, path);
 }
 
 }  // namespace
@@ -198,11 +190,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
         throw failure;
     }
     state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
-    if (!state->program.uid_mappings.empty() && (state->program.clone_flags & CLONE_NEWUSER) != 0) {
-        write_id_map_in_parent(pid, "uid_map", state->program.uid_mappings);
-        write_id_map_in_parent(pid, "gid_map", state->program.gid_mappings);
-        state->send(SyncPoint::id_maps);
-    }
+    if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();
     return PendingProcess{std::move(state)};
 }
 
@@ -211,6 +199,7 @@ struct Inputs {
     LaunchShape shape;
     std::map<std::string, int> fds;
     UniqueFd init, start;
+    std::vector<UniqueFd> id_maps;
 
     void add_streams(const LaunchFds& given) {
         const auto add = [&](bool& present, const char* name, int fd) {
@@ -241,6 +230,12 @@ struct Inputs {
         shape.init = true;
         fds["init"] = init.get();
     }
+    void add_id_maps(const ContainerSpec& spec) {
+        for (const IdMaps& maps : wanted_id_maps(spec)) {
+            id_maps.push_back(make_id_map_namespace(maps.uids, maps.gids));
+            fds[fmt::format("idmap{}", shape.id_maps++)] = id_maps.back().get();
+        }
+    }
     void add_named(const std::string& slot, int fd) {
         shape.named.push_back(slot.substr(3));
         fds[slot] = fd;
@@ -256,8 +251,10 @@ int named_descriptor(const LaunchFds& fds, const std::string& path) {
 }
 
 constexpr std::pair<const char*, int> kJoinable[] = {
-    {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},        {"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC},
-    {"uts", CLONE_NEWUTS},   {"cgroup", CLONE_NEWCGROUP}, {"pid", CLONE_NEWPID}};
+    {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},
+    {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},
+    {"uts", CLONE_NEWUTS},   {"cgroup", CLONE_NEWCGROUP},
+    {"pid", CLONE_NEWPID},   {"time", 0x80 /* CLONE_NEWTIME */}};
 
 // Which namespaces a process has that we have not.
 int foreign_namespaces(pid_t pid) {
@@ -282,6 +279,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     inputs.add_cgroups(options.cgroup);
     inputs.add_options(options);
     if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
+    inputs.add_id_maps(spec);
     CloneOptions clone{-1, &options};
     UniqueFd pid_namespace;
     for (const NamespaceSpec& entry : spec.namespaces) {

@@ -79,7 +79,9 @@ class PendingProcess {
     PendingProcess& operator=(PendingProcess&&) noexcept;
     ~PendingProcess();
 
-    [[nodiscard]] pid_t pid() const;  ///< as this process sees it
+    /// As this process sees it. Final from `at_hooks` or `at_gate` on: a container with a user namespace of its own is set up
+    /// by two processes.
+    [[nodiscard]] pid_t pid() const;
     [[nodiscard]] const ProcessHandle& handle() const;
     /// Readable when the set-up has reached hooks or gate, has failed, or exec has happened. Owned by this object.
     [[nodiscard]] int wait_fd() const;

@@ -49,12 +49,15 @@ constexpr PropagationWord kPropagation[] = {
     {"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}, {"unbindable", MS_UNBINDABLE}};
 
 // Words that ask for what is the case anyway.
-constexpr std::array<std::string_view, 6> kNoMeaning{"defaults",   "async",  "nomand",
-                                                     "noiversion", "silent", "loud"};
+constexpr std::array<std::string_view, 10> kNoMeaning{"defaults", "async", "nomand", "noiversion", "silent",
+                                                      "loud",     "acl",   "noacl",  "nolazytime", "mand"};
+// Of the file system and not of the mount: nothing that a bind mount could change.
+constexpr std::array<std::string_view, 4> kSuperblockFlags{"sync", "dirsync", "lazytime", "iversion"};
 
 std::vector<std::string> data_keys(const std::string& type) {
     if (type == "tmpfs")
-        return {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "noswap"};
+        return {"size", "nr_blocks", "nr_inodes", "mode",    "uid",    "gid",
+                "huge", "mpol",      "noswap",    "inode32", "inode64"};
     if (type == "proc") return {"hidepid", "subset", "gid"};
     if (type == "devpts") return {"newinstance", "ptmxmode", "mode", "uid", "gid", "max"};
     return {};
@@ -111,6 +114,12 @@ MountOptions parse_mount_options(const std::string& type, const std::vector<std:
             result.recursive_bind |= option == "rbind";
         } else if (option == "copyup" || option == "tmpcopyup") {
             result.copy_up = true;
+        } else if (option == "idmap" || option == "ridmap") {
+            result.id_mapped = true;
+            result.recursively_id_mapped |= option == "ridmap";
+        } else if (std::find(kSuperblockFlags.begin(), kSuperblockFlags.end(), option) !=
+                   kSuperblockFlags.end()) {
+            if (!result.bind) result.data.push_back({option, std::nullopt});
         } else if (std::find(kNoMeaning.begin(), kNoMeaning.end(), option) != kNoMeaning.end()) {
             continue;
         } else if (!apply_attribute(option, result) && !apply_propagation(option, result)) {

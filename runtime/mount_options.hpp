@@ -16,6 +16,7 @@ struct MountOptions {
     std::uint64_t recursive_set = 0, recursive_clear = 0;  ///< of it and all below (rro, rnosuid, …)
     std::uint64_t propagation = 0;                         ///< MS_PRIVATE, MS_SLAVE, …; 0: private
     bool recursive_propagation = false;
+    bool id_mapped = false, recursively_id_mapped = false;
     bool copy_up = false;  ///< an empty volume or tmpfs takes over the image's content at the mount point
     std::vector<step::FilesystemOption> data;  ///< for the file system
     bool operator==(const MountOptions&) const = default;

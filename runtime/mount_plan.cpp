@@ -1,8 +1,9 @@
 #include "runtime/mount_plan.hpp"
 
 #include "runtime/base/text.hpp"
-#include "runtime/hook_plan.hpp"
+#include "runtime/id_map_plan.hpp"
 #include "runtime/mount_requests.hpp"
+#include "runtime/root_plan.hpp"
 #include "runtime/sysctl.hpp"
 
 #include <linux/magic.h>
@@ -46,23 +47,24 @@ class MountPlanner {
     MountPlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                  const LaunchShape& shape)
         : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape}, wanted_{read_mounts(spec.mounts)} {
-        bind_devices_ = facts.in_user_namespace || has_new(NamespaceKind::user);
+        bind_devices_ = facts.in_user_namespace || has(NamespaceKind::user);
     }
 
-    MountedTree plan() {
+    MountedTree plan(const std::function<void()>& enter) {
         open_sources();
+        if (enter) {
+            root_plan_.open();
+            enter();
+        }
         make_proc_and_sys();
-        make_root();
-        tree_.root = root_;
+        root_plan_.make();
+        tree_.root = root_ = root_plan_.root();
         attach_proc();
         make_dev();
         make_sys();
         for (std::size_t i = 0; i < wanted_.others.size(); ++i) attach_wanted(wanted_.others[i], trees_[i]);
         hide_paths();
-        if (has_create_hooks(spec_)) {
-            run_create_hooks();
-            enter_root(false);
-        }
+        root_plan_.finish();
         return tree_;
     }
 
@@ -95,6 +97,7 @@ class MountPlanner {
             trees_.back() = b_.new_slot(fmt::format("mount{}", trees_.size() - 1));
             b_.add(
                 step::CloneHostTree{mount.spec->source, mount.options.recursive_bind, false, trees_.back()});
+            map_ids(mount, trees_.back());
         }
         if (bind_devices_ && !wanted_.take("/dev")) {
             b_.purpose("opening the devices of /dev");
@@ -104,7 +107,33 @@ class MountPlanner {
                                            device_trees_.back()});
             }
         }
+        open_devices();
+        // A sysfs can be mounted only by who owns the network namespace.
+        if (has(NamespaceKind::user) && (!has_new(NamespaceKind::network) || shape_.network) &&
+            !wanted_.take("/sys")) {
+            builtin_purpose("/sys");
+            sysfs_ = b_.new_slot("sys");
+            b_.add(step::CloneHostTree{"/sys", true, false, sysfs_});
+        }
         open_cgroup_view();
+    }
+
+    void open_devices() {
+        if (!bind_devices_) return;
+        for (const DeviceSpec& device : spec_.devices) {
+            spec_device_trees_.emplace_back();
+            if (device.path.starts_with("/dev/") && is_in_every_dev(device.path.substr(5))) continue;
+            spec_device_trees_.back() = b_.new_slot(fmt::format("device{}", spec_device_trees_.size() - 1));
+            b_.purpose(fmt::format("opening device {}", device.path));
+            b_.add(step::CloneHostTree{device.path, false, false, spec_device_trees_.back()});
+        }
+    }
+
+    void map_ids(const MountRequest& mount, Slot tree) {
+        const bool asked = mount.options.id_mapped || !mount.spec->uid_mappings.empty();
+        if (!asked) return;
+        b_.add(step::IdMapMount{tree, id_map_slot(b_, spec_, id_maps_of(spec_, *mount.spec)),
+                                mount.options.recursively_id_mapped});
     }
 
     void open_cgroup_view() {
@@ -147,72 +176,11 @@ class MountPlanner {
         }
         if (wanted_.take("/sys")) return;
         builtin_purpose("/sys", wanted_.sys);
-        sysfs_ = make("sys", "sysfs", wanted_.sys, kQuiet | MOUNT_ATTR_RDONLY);
-    }
-
-    // --- the root -----------------------------------------------------------------------------------------------
-
-    // fsconfig takes 255 characters; `,` ends an option of mount(2), `:` a layer, `\` escapes.
-    static bool is_plain_layer(const std::string& path) {
-        return path.size() <= 255 && path.find_first_of(":,\\") == std::string::npos;
-    }
-
-    step::LayerRef layer(const std::string& path, bool by_descriptor) {
-        step::LayerRef result{path, {}};
-        if (!by_descriptor) return result;
-        result.fd = b_.new_slot(fmt::format("layer{}", layer_slots_++));
-        b_.add(step::OpenHostPath{path, result.fd});
-        return result;
-    }
-
-    void make_overlay() {
-        const RootSpec& root = spec_.root;
-        b_.purpose("mounting the root file system");
-        std::size_t length = 128 + root.upper.size() + root.work.size();
-        for (const std::string& path : root.lower) length += path.size() + 1;
-        const bool fits = facts_.overlay_layer_append || length < 4000;
-        const auto by_descriptor = [&](const std::string& path) { return !fits || !is_plain_layer(path); };
-        std::vector<step::LayerRef> lower;
-        for (const std::string& path : root.lower) lower.push_back(layer(path, by_descriptor(path)));
-        const step::LayerRef upper = layer(root.upper, by_descriptor(root.upper));
-        const step::LayerRef work = layer(root.work, by_descriptor(root.work));
-        if (facts_.overlay_layer_append)
-            b_.add(step::MakeOverlay{std::move(lower), upper, work, bind_devices_, root_});
-        else
-            b_.add(step::MakeOverlayByMount{std::move(lower), upper, work, bind_devices_, root.work, root_});
-        finish_root(root.work, !facts_.overlay_layer_append);
-    }
-
-    // Hooks find the whole tree at its path on the host, in the container's mount namespace; then it is entered last.
-    void finish_root(const std::string& host_path, bool attached) {
-        if (!has_create_hooks(spec_)) return enter_root(!attached);
-        if (!attached) b_.add(step::AttachAtHostPath{root_, host_path});
-    }
-    void enter_root(bool attach) {
-        b_.purpose("entering the root file system");
-        b_.add(step::EnterRoot{root_, attach, shape_.pivot});
-    }
-    void run_create_hooks() {
-        b_.purpose("waiting for the hooks");
-        b_.add(step::AwaitParent{SyncPoint::hooks});
-        if (!spec_.hooks.create_container.empty())
-            plan_hooks(b_, "createContainer", spec_.hooks.create_container, plan_hook_files(b_));
-    }
-
-    void make_root() {
-        root_ = b_.new_slot("root");
-        if (!spec_.root.lower.empty()) {
-            if (spec_.root.upper.empty() || spec_.root.work.empty())
-                throw Error{ErrorKind::invalid_input, "an overlay root needs an upper and a work directory"};
-            make_overlay();
+        if (sysfs_.valid()) {
+            b_.add(step::SetMountAttributes{sysfs_, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
             return;
         }
-        if (!spec_.root.path.starts_with('/'))
-            throw Error{ErrorKind::invalid_input,
-                        "the root file system has neither layers nor an absolute path"};
-        b_.purpose("mounting the root file system");
-        b_.add(step::CloneHostTree{spec_.root.path, true, false, root_});
-        finish_root(spec_.root.path, false);
+        sysfs_ = make("sys", "sysfs", wanted_.sys, kQuiet | MOUNT_ATTR_RDONLY);
     }
 
     // --- what every container has ---------------------------------------------------------------------------------
@@ -276,15 +244,27 @@ class MountPlanner {
         for (const DevLink& link : kDevLinks)
             b_.add(step::MakeSymlink{tree_.dev, std::string{link.name}, std::string{link.target}});
         if (!wanted_.take("/dev/pts"))
-            tree_.pts = mount_builtin(
-                "/dev/pts", tree_.dev, "pts", "devpts", wanted_.pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                {{"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}, true);
+            tree_.pts = mount_builtin("/dev/pts", tree_.dev, "pts", "devpts", wanted_.pts,
+                                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, pts_options(), true);
         if (!wanted_.take("/dev/shm"))
             mount_builtin("/dev/shm", tree_.dev, "shm", "tmpfs", wanted_.shm, kQuiet,
                           {{"mode", "1777"}, {"size", "65536k"}}, false);
         if (!wanted_.take("/dev/mqueue"))
             mount_builtin("/dev/mqueue", tree_.dev, "mqueue", "mqueue", wanted_.mqueue, kQuiet, {}, false);
         for (const DeviceSpec& device : spec_.devices) add_device(device);
+    }
+
+    // Group tty where the container has it.
+    [[nodiscard]] std::vector<step::FilesystemOption> pts_options() const {
+        std::vector<step::FilesystemOption> options{
+            {"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}};
+        const bool mapped =
+            !has_new(NamespaceKind::user) ||
+            std::any_of(spec_.gid_mappings.begin(), spec_.gid_mappings.end(), [](const IdMapping& map) {
+                return map.container_id <= 5 && 5 - map.container_id < map.size;
+            });
+        if (mapped) options.push_back({"gid", "5"});
+        return options;
     }
 
     void add_default_device(std::size_t index) {
@@ -301,10 +281,13 @@ class MountPlanner {
         const std::string path = clean_container_path(device.path, "device");
         const std::string name = path.substr(path.starts_with("/dev/") ? 5 : 1);
         if (path.starts_with("/dev/") && is_in_every_dev(name)) return;
-        if (bind_devices_)
-            throw Error{ErrorKind::not_supported,
-                        fmt::format("device {} can't be made in a user namespace", path)};
         b_.purpose(fmt::format("making device {}", path));
+        if (bind_devices_) {
+            const Slot tree = spec_device_trees_.at(static_cast<std::size_t>(&device - spec_.devices.data()));
+            attach(tree, path.starts_with("/dev/") ? tree_.dev : root_, name,
+                   step::OpenMountPoint::Kind::file, true, false);
+            return;
+        }
         const mode_t type = device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
         b_.add(step::MakeDevice{path.starts_with("/dev/") ? tree_.dev : root_, name,
                                 type | (device.mode & 07777), static_cast<std::uint32_t>(device.major),
@@ -438,9 +421,9 @@ class MountPlanner {
     bool bind_devices_ = false, dev_is_foreign_ = false;
     MountRequests wanted_;
     std::vector<Slot> trees_;  // of wanted_.others; empty but for binds
-    std::vector<Slot> device_trees_;
+    std::vector<Slot> device_trees_, spec_device_trees_;
     std::vector<std::pair<std::string, Slot>> cgroup_trees_;
-    int layer_slots_ = 0;
+    RootPlanner root_plan_{b_, spec_, facts_, shape_};
     Slot root_, sysfs_;
     MountedTree tree_;
 };
@@ -448,8 +431,8 @@ class MountPlanner {
 }  // namespace
 
 MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
-                        const LaunchShape& shape) {
-    return MountPlanner{builder, spec, facts, shape}.plan();
+                        const LaunchShape& shape, const std::function<void()>& enter) {
+    return MountPlanner{builder, spec, facts, shape}.plan(enter);
 }
 
 }  // namespace stack

@@ -10,6 +10,7 @@
 #include "runtime/host_facts.hpp"
 #include "runtime/program_builder.hpp"
 
+#include <functional>
 #include <string>
 
 namespace stack {
@@ -19,8 +20,9 @@ struct MountedTree {
     Slot root, proc, dev, pts;
 };
 
-/// Adds everything from opening sources to masks. Throws Error(invalid_input, not_supported).
+/// Adds everything from opening sources to masks. `enter`, when given, is called in between: it adds the steps into the
+/// container's user namespace, behind which nothing of the host can be opened. Throws Error(invalid_input, not_supported).
 MountedTree plan_mounts(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
-                        const LaunchShape& shape);
+                        const LaunchShape& shape, const std::function<void()>& enter);
 
 }  // namespace stack

@@ -5,6 +5,7 @@
 #include "runtime/container_spec.hpp"
 #include "runtime/mount_options.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -56,86 +56,139 @@ const char* namespace_name(NamespaceKind kind) {
     return "";
 }
 
-class NamespacePlanner {
-  public:
-    NamespacePlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
-                     const LaunchShape& shape)
-        : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {}
-
-    void plan() {
-        bool mount = false;
-        for (const NamespaceSpec& entry : spec_.namespaces) {
-            mount |= entry.kind == NamespaceKind::mount;
-            check(entry);
-            if (entry.kind == NamespaceKind::network && shape_.network) continue;
-            if (!entry.path.empty())
-                join(entry);
-            else if (entry.kind != NamespaceKind::cgroup)
-                flags_ |= clone_flag(entry.kind);
-            else
-                plan_cgroup_namespace_ = facts_.cgroup_namespaces;
-        }
-        if (!mount) throw Error{ErrorKind::not_supported, "a container needs a mount namespace of its own"};
-        if (shape_.network) {
-            b_.purpose("joining the network namespace");
-            b_.add(step::JoinNamespaces{b_.input("network"), CLONE_NEWNET});
-        }
-        if (plan_cgroup_namespace_) {
-            // Not by clone3: with CLONE_INTO_CGROUP its root would be the parent's group.
-            b_.purpose("making a cgroup namespace");
-            b_.add(step::Unshare{CLONE_NEWCGROUP});
-        }
-        b_.program().clone_flags = static_cast<std::uint64_t>(flags_);
-    }
-
-  private:
-    void check(const NamespaceSpec& entry) {
-        const bool twice =
-            std::count_if(spec_.namespaces.begin(), spec_.namespaces.end(),
-                          [&](const NamespaceSpec& other) { return other.kind == entry.kind; }) > 1;
-        if (twice)
-            throw Error{ErrorKind::invalid_input,
-                        fmt::format("namespace {} is listed twice", namespace_name(entry.kind))};
-        if (entry.kind == NamespaceKind::time ||
-            (!entry.path.empty() &&
-             (entry.kind == NamespaceKind::mount || entry.kind == NamespaceKind::user)))
-            throw Error{ErrorKind::not_supported,
-                        fmt::format("{} a {} namespace is not supported",
-                                    entry.path.empty() ? "making" : "joining", namespace_name(entry.kind))};
-        if (entry.kind == NamespaceKind::user && (spec_.uid_mappings.empty() || spec_.gid_mappings.empty()))
-            throw Error{ErrorKind::invalid_input, "a user namespace needs uid and gid mappings"};
-    }
-
-    void join(const NamespaceSpec& entry) {
-        if (entry.kind == NamespaceKind::pid)
-            return;  // the parent clones into it: no process can change its own
-        b_.purpose(fmt::format("joining the {} namespace {}", namespace_name(entry.kind), entry.path));
-        Slot slot = b_.input(entry.path);
-        if (!slot.valid()) {
-            slot = b_.new_slot(fmt::format("ns-{}", namespace_name(entry.kind)));
-            b_.add(step::OpenNamespace{entry.path, slot});
-        }
-        b_.add(step::JoinNamespaces{slot, clone_flag(entry.kind)});
-    }
-
-    ProgramBuilder& b_;
-    const ContainerSpec& spec_;
-    const HostFacts& facts_;
-    const LaunchShape& shape_;
-    int flags_ = 0;
-    bool plan_cgroup_namespace_ = false;
-};
-
 bool has_namespace(const ContainerSpec& spec, NamespaceKind kind) {
     return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
                        [&](const NamespaceSpec& entry) { return entry.kind == kind; });
 }
 
+void check(const ContainerSpec& spec, const NamespaceSpec& entry, const HostFacts& facts) {
+    const bool twice =
+        std::count_if(spec.namespaces.begin(), spec.namespaces.end(),
+                      [&](const NamespaceSpec& other) { return other.kind == entry.kind; }) > 1;
+    if (twice)
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("namespace {} is listed twice", namespace_name(entry.kind))};
+    if (entry.kind == NamespaceKind::time && !facts.time_namespaces)
+        throw Error{ErrorKind::not_supported, "this kernel has no time namespaces"};
+    const bool mapped = !spec.uid_mappings.empty() && !spec.gid_mappings.empty();
+    if (entry.kind == NamespaceKind::user && entry.path.empty() && !mapped)
+        throw Error{ErrorKind::invalid_input, "a user namespace needs uid and gid mappings"};
+}
+
+std::string offsets_text(const std::map<std::string, TimeOffset>& offsets) {
+    std::string text;
+    for (const auto& [clock, offset] : offsets) {
+        if (clock != "monotonic" && clock != "boottime")
+            throw Error{
+                ErrorKind::invalid_input,
+                fmt::format("a time namespace has no clock \"{}\", only monotonic and boottime", clock)};
+        if (offset.nanoseconds >= 1'000'000'000)
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("the {} offset has more than a second of nanoseconds", clock)};
+        text += fmt::format("{} {} {}\n", clock, offset.seconds, offset.nanoseconds);
+    }
+    return text;
+}
+
 }  // namespace
 
-void plan_namespaces(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
-                     const LaunchShape& shape) {
-    NamespacePlanner{builder, spec, facts, shape}.plan();
+NamespacePlanner::NamespacePlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+                                   const LaunchShape& shape)
+    : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {
+    if (!has_namespace(spec, NamespaceKind::mount))
+        throw Error{ErrorKind::not_supported, "a container needs a mount namespace of its own"};
+    if (!spec.time_offsets.empty() && !has_new(NamespaceKind::time))
+        throw Error{ErrorKind::invalid_input, "time offsets need a new time namespace"};
+    for (const NamespaceSpec& entry : spec.namespaces) {
+        check(spec, entry, facts);
+        if (entry.kind == NamespaceKind::user) user_ = &entry;
+        const bool replaced = entry.kind == NamespaceKind::network && shape.network;
+        const bool by_clone = entry.kind != NamespaceKind::cgroup && entry.kind != NamespaceKind::time;
+        if (entry.path.empty() && by_clone && !replaced) flags_ |= clone_flag(entry.kind);
+    }
+}
+
+bool NamespacePlanner::has_new(NamespaceKind kind) const {
+    return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
+                       [&](const NamespaceSpec& entry) { return entry.kind == kind && entry.path.empty(); });
+}
+
+void NamespacePlanner::begin() {
+    const bool new_user = user_ && user_->path.empty();
+    const bool overlay = !spec_.root.lower.empty();
+    if (staged())
+        b_.program().clone_flags = overlay ? CLONE_NEWNS : 0;  // where idmapped layers can lie unseen
+    else if (!user_ || new_user)
+        b_.program().clone_flags = static_cast<std::uint64_t>(flags_);
+    if (!staged() && new_user) become_root();
+    if (!staged() && user_ && !new_user) {
+        join(*user_);
+        b_.add(step::BecomeRoot{});
+    }
+    join_others();
+    plan_clocks(!facts_.privileged && new_user);
+    if (!staged() && user_ && !new_user) respawn();
+}
+
+void NamespacePlanner::enter() {
+    if (staged() && !user_->path.empty()) {
+        join(*user_);
+        b_.add(step::BecomeRoot{});
+    }
+    if (staged()) respawn();
+    if (!has_new(NamespaceKind::cgroup) || !facts_.cgroup_namespaces) return;
+    // Not by clone3: with CLONE_INTO_CGROUP its root would be the parent's group.
+    b_.purpose("making a cgroup namespace");
+    b_.add(step::Unshare{CLONE_NEWCGROUP});
+}
+
+void NamespacePlanner::become_root() {
+    b_.purpose("becoming root of the user namespace");
+    b_.add(step::AwaitParent{SyncPoint::id_maps, !facts_.privileged});
+    b_.add(step::BecomeRoot{});
+}
+
+void NamespacePlanner::respawn() {
+    b_.purpose("creating a process in new namespaces", std::nullopt,
+               "the number of namespaces is limited by /proc/sys/user/max_*_namespaces");
+    b_.add(step::Respawn{flags_});
+    if ((flags_ & CLONE_NEWUSER) != 0) return become_root();
+    b_.add(step::AwaitParent{SyncPoint::id_maps, false});
+}
+
+// The mount namespace last: paths are the host's until then.
+void NamespacePlanner::join_others() {
+    const NamespaceSpec* mount = nullptr;
+    for (const NamespaceSpec& entry : spec_.namespaces) {
+        const bool replaced = entry.kind == NamespaceKind::network && shape_.network;
+        // A pid namespace is the parent's affair: it clones into it, as no process can change its own.
+        if (entry.path.empty() || replaced || entry.kind == NamespaceKind::pid || &entry == user_) continue;
+        if (entry.kind == NamespaceKind::mount)
+            mount = &entry;
+        else
+            join(entry);
+    }
+    if (shape_.network) {
+        b_.purpose("joining the network namespace");
+        b_.add(step::JoinNamespaces{b_.input("network"), CLONE_NEWNET});
+    }
+    if (mount) join(*mount);
+}
+
+void NamespacePlanner::join(const NamespaceSpec& entry) {
+    b_.purpose(fmt::format("joining the {} namespace {}", namespace_name(entry.kind), entry.path));
+    Slot slot = b_.input(entry.path);
+    if (!slot.valid()) {
+        slot = b_.new_slot(fmt::format("ns-{}", namespace_name(entry.kind)));
+        b_.add(step::OpenNamespace{entry.path, slot});
+    }
+    b_.add(step::JoinNamespaces{slot, clone_flag(entry.kind)});
+}
+
+void NamespacePlanner::plan_clocks(bool in_own_user_namespace) {
+    if (!has_new(NamespaceKind::time)) return;
+    b_.purpose("making a time namespace");
+    b_.add(step::NewClocks{offsets_text(spec_.time_offsets), in_own_user_namespace});
 }
 
 void plan_names(ProgramBuilder& b, const ContainerSpec& spec) {

@@ -5,9 +5,34 @@
 
 namespace stack {
 
-/// Throws Error(invalid_input, not_supported) with the name of the namespace.
-void plan_namespaces(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+/// A user namespace takes access to the host's files away, and what the container is made of must be opened before. So a
+/// container with one is *staged*: a first process with the host's privileges joins what is to be joined and opens everything
+/// (`begin`, then the caller's steps), then becomes or clones the process that goes on inside (`enter`). A caller
+/// without privileges has nothing to lose, and enters the user namespace first.
+class NamespacePlanner {
+  public:
+    /// All are borrowed. Throws Error(invalid_input, not_supported) with the name of the namespace.
+    NamespacePlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                      const LaunchShape& shape);
+    [[nodiscard]] bool staged() const { return user_ && facts_.privileged; }
+    void begin();
+    void enter();
+
+  private:
+    [[nodiscard]] bool has_new(NamespaceKind kind) const;
+    void become_root();
+    void respawn();
+    void join_others();
+    void join(const NamespaceSpec& entry);
+    void plan_clocks(bool in_own_user_namespace);
+
+    ProgramBuilder& b_;
+    const ContainerSpec& spec_;
+    const HostFacts& facts_;
+    const LaunchShape& shape_;
+    const NamespaceSpec* user_ = nullptr;
+    int flags_ = 0;  // of what clone3 makes
+};
 /// hostname and domainname. Throws Error(invalid_input).
 void plan_names(ProgramBuilder& builder, const ContainerSpec& spec);
 

@@ -1,12 +1,16 @@
 #include "runtime/pending_process.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/hooks.hpp"
+#include "runtime/id_maps.hpp"
 #include "runtime/init_child.hpp"
 #include "runtime/launch_error.hpp"
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -110,6 +114,9 @@ void PendingProcess::State::take_message() {
         case ChildReport::Kind::at_hooks:
             at_hooks = true;
             return;
+        case ChildReport::Kind::respawned:
+            if (message.fds.empty()) break;
+            return take_respawned(std::move(message.fds.front()));
         case ChildReport::Kind::starting:
             break;  // never on this channel
         case ChildReport::Kind::at_gate:
@@ -124,6 +131,33 @@ void PendingProcess::State::take_message() {
             throw error_of_report(program, report);
     }
     throw Error{ErrorKind::internal, "unknown report of a starting process"};
+}
+
+void PendingProcess::State::write_id_maps() const {
+    write_id_maps_in_parent(handle.pid(), program.uid_mappings, program.gid_mappings);
+    send(SyncPoint::id_maps);
+}
+
+// The first process has opened what the container is made of, and another one goes on in its place.
+void PendingProcess::State::take_respawned(UniqueFd pidfd) {
+    reap();
+    ended = false;
+    // The number that the first process knows may be one of another pid namespace.
+    const std::string info = read_file(fmt::format("/proc/self/fdinfo/{}", pidfd.get()));
+    const std::size_t at = info.find("\nPid:\t");
+    const auto pid = at == std::string::npos
+                         ? std::nullopt
+                         : parse_int(std::string_view{info}.substr(at + 6, info.find('\n', at + 1) - at - 6));
+    if (!pid || *pid <= 0) throw Error{ErrorKind::failed, "the process ended while it was being set up"};
+    handle = ProcessHandle{std::move(pidfd), static_cast<pid_t>(*pid)};
+    const bool new_user = std::any_of(program.steps.begin(), program.steps.end(), [](const Step& step) {
+        const auto* respawn = std::get_if<step::Respawn>(&step.action);
+        return respawn && (respawn->flags & CLONE_NEWUSER) != 0;
+    });
+    if (new_user)
+        write_id_maps();
+    else
+        send(SyncPoint::id_maps);
 }
 
 void PendingProcess::State::end_of_channel() {

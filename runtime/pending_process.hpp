@@ -67,7 +67,11 @@ struct PendingProcess::State {
     /// Takes in what has arrived. Throws Error with the reason why the process did not start.
     void pump();
 
+    /// Writes the maps of the child's user namespace and lets it go on.
+    void write_id_maps() const;
+
   private:
+    void take_respawned(UniqueFd pidfd);
     void take_message();
     void end_of_channel();
 };

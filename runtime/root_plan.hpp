@@ -1,0 +1,42 @@
+// The root file system, as steps: where its tree comes from, hooks that look at it on the host, how it is entered. Private
+// to the builders.
+#pragma once
+
+#include "runtime/program_builder.hpp"
+
+#include <string>
+
+namespace stack {
+
+class RootPlanner {
+  public:
+    /// All are borrowed.
+    RootPlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
+                const LaunchShape& shape)
+        : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {}
+
+    /// Makes the tree. Called by itself before a user namespace is entered: what is the host's is opened with the host's
+    /// ids. Throws Error(invalid_input, not_supported).
+    void open();
+    /// Opens what is not open yet. Without hooks to run before, also enters the root; with them, it is attached to where they
+    /// find it.
+    void make();
+    /// When all mounts are there: hooks, and into the root.
+    void finish();
+    [[nodiscard]] Slot root() const { return root_; }
+
+  private:
+    step::LayerRef layer(const std::string& path, bool by_descriptor);
+    void make_overlay(bool user_xattr);
+    void map_layers();
+    void enter(bool attach);
+
+    ProgramBuilder& b_;
+    const ContainerSpec& spec_;
+    const HostFacts& facts_;
+    const LaunchShape& shape_;
+    Slot root_;
+    int layer_slots_ = 0;
+};
+
+}  // namespace stack

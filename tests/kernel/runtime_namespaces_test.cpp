@@ -1,0 +1,199 @@
+// Namespaces new and joined, user namespaces with what they take, clocks, idmapped mounts.
+#include "runtime/base/path_at.hpp"
+#include "tests/kernel/runtime_fixture.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+namespace stack::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr IdMapping kShifted{0, 100000, 65536};
+
+std::string namespace_of(pid_t pid, const char* kind) {
+    return fs::read_symlink(fmt::format("/proc/{}/ns/{}", pid, kind));
+}
+
+class RuntimeNamespaces : public RuntimeTest {
+  protected:
+    ContainerSpec shifted(std::vector<std::string> args) {
+        ContainerSpec wanted = spec(std::move(args));
+        wanted.namespaces.push_back({NamespaceKind::user, ""});
+        wanted.uid_mappings = wanted.gid_mappings = {kShifted};
+        return wanted;
+    }
+    static NamespaceSpec* find(ContainerSpec& from, NamespaceKind kind) {
+        for (NamespaceSpec& entry : from.namespaces)
+            if (entry.kind == kind) return &entry;
+        from.namespaces.push_back({kind, ""});
+        return &from.namespaces.back();
+    }
+};
+
+TEST_F(RuntimeNamespaces, OverlayOfAUserNamespaceShowsTheImagesIds) {
+    const ContainerSpec wanted = shifted(
+        {"sh", "-c",
+         "stat -c %u:%g /bin /etc/passwd; echo x > /etc/new; chown 7:8 /etc/new; cat /proc/self/uid_map"});
+    const ContainerRun result = run(wanted);
+    EXPECT_THAT(result.out, AllOf(StartsWith("0:0\n0:0\n"), HasSubstr("100000"))) << result.error;
+    struct stat info {};
+    ASSERT_EQ(::stat((wanted.root.upper + "/etc/new").c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, 100007u);
+    EXPECT_EQ(info.st_gid, 100008u);
+    EXPECT_EQ(read_file("/proc/self/mountinfo").find(wanted.root.upper), std::string::npos);
+}
+
+TEST_F(RuntimeNamespaces, SourcesThatOnlyTheHostsRootMayReachAreBoundIntoAUserNamespace) {
+    dir().write("private/inner/data/file", "reached");
+    fs::permissions(dir().file("private"), fs::perms::owner_all);
+    ContainerSpec wanted =
+        shifted({"sh", "-c", "cat /data/file; stat -c %u /data/file; : > /dev/null; ls -l /dev/pts/ptmx"});
+    wanted.mounts = {{"/data", "bind", dir().file("private/inner/data"), {"rbind"}, ""}};
+    const ContainerRun result = run(wanted);
+    EXPECT_THAT(result.out, StartsWith("reached65534\n")) << result.error;
+    wanted.mounts.front().options.emplace_back("idmap");
+    EXPECT_THAT(run(wanted).out, StartsWith("reached0\n"));
+}
+
+TEST_F(RuntimeNamespaces, IdmappedMountHasItsOwnMappingsWithoutAUserNamespace) {
+    dir().write("data/file", "x");
+    ASSERT_EQ(::chown(dir().file("data/file").c_str(), 1000, 1001), 0);
+    ContainerSpec wanted = spec({"stat", "-c", "%u:%g", "/data/file"});
+    wanted.mounts = {{"/data", "bind", dir().file("data"), {"bind"}, ""}};
+    wanted.mounts.front().uid_mappings = {{1000, 5000, 1}};
+    wanted.mounts.front().gid_mappings = {{1001, 5001, 1}};
+    EXPECT_EQ(run(wanted).out, "5000:5001\n");
+    wanted.mounts.front().gid_mappings.clear();
+    EXPECT_THAT(run(wanted).error, HasSubstr("has mappings of uids or of gids only"));
+    wanted.mounts = {{"/data", "bind", "/proc/sys", {"bind", "idmap"}, ""}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("an idmapped mount needs mappings"));
+    wanted.mounts.front().uid_mappings = wanted.mounts.front().gid_mappings = {kShifted};
+    EXPECT_THAT(run(wanted).error, HasSubstr("its file system can't be mounted with mapped ids"));
+}
+
+TEST_F(RuntimeNamespaces, SysIsTheHostsReadOnlyWhereTheNetworkIsNotOnesOwn) {
+    ContainerSpec wanted =
+        shifted({"sh", "-c", "ls /sys/class | head -n1; mkdir /sys/fs/cgroup/x; grep ' /sys ' /proc/mounts"});
+    find(wanted, NamespaceKind::network)->path = "/proc/self/ns/net";
+    const ContainerRun result = run(wanted);
+    EXPECT_THAT(result.out,
+                AllOf(HasSubstr("Read-only file system"), HasSubstr("sysfs ro,nosuid,nodev,noexec")))
+        << result.error;
+}
+
+TEST_F(RuntimeNamespaces, UserNamespaceOfAnotherContainerIsJoinedWithNamespacesOfOnesOwn) {
+    const PendingProcess& other = start(shifted({"sleep", "1000"}));
+    ContainerSpec wanted = plain_spec(
+        {"sh", "-c",
+         "cat /proc/self/uid_map; readlink /proc/self/ns/user; readlink /proc/self/ns/pid; echo $$"});
+    fs::permissions(dir().path(), fs::perms::all);
+    find(wanted, NamespaceKind::user)->path = fmt::format("/proc/{}/ns/user", other.pid());
+    ASSERT_EQ(::chown(plain_root().c_str(), 100000, 100000), 0);
+    fs::create_symlink("busybox", plain_root() + "/bin/readlink");
+    const ContainerRun result = run(wanted);
+    EXPECT_THAT(result.out, AllOf(HasSubstr("100000"), HasSubstr(namespace_of(other.pid(), "user")),
+                                  Not(HasSubstr(namespace_of(other.pid(), "pid"))), EndsWith("\n1\n")))
+        << result.error;
+}
+
+TEST_F(RuntimeNamespaces, EveryNamespaceButTheMountsCanBeAnothersByPath) {
+    ContainerSpec first = spec({"sleep", "1000"});
+    first.namespaces.push_back({NamespaceKind::time, ""});
+    const PendingProcess& other = start(first);
+    ContainerSpec wanted = spec(
+        {"sh", "-c", "for n in cgroup ipc net time uts; do readlink /proc/self/ns/$n; done; ls -d /proc/1"});
+    wanted.hostname.clear();
+    std::string expected;
+    for (const auto& [kind, name] :
+         {std::pair{NamespaceKind::cgroup, "cgroup"}, std::pair{NamespaceKind::ipc, "ipc"},
+          std::pair{NamespaceKind::network, "net"}, std::pair{NamespaceKind::time, "time"},
+          std::pair{NamespaceKind::uts, "uts"}, std::pair{NamespaceKind::pid, "pid"}}) {
+        find(wanted, kind)->path = fmt::format("/proc/{}/ns/{}", other.pid(), name);
+        if (kind != NamespaceKind::pid) expected += namespace_of(other.pid(), name) + "\n";
+    }
+    const ContainerRun result = run(wanted);
+    EXPECT_EQ(result.out, expected + "/proc/1\n") << result.error;
+}
+
+TEST_F(RuntimeNamespaces, ClocksHaveTheirOffsetsAlsoInAUserNamespaceAndForExec) {
+    for (const bool user : {false, true}) {
+        ContainerSpec wanted = user ? shifted({"sleep", "1000"}) : spec({"sleep", "1000"});
+        wanted.namespaces.push_back({NamespaceKind::time, ""});
+        wanted.time_offsets = {{"monotonic", {86400, 5}}, {"boottime", {604800, 0}}};
+        const PendingProcess& container = start(wanted);
+        ProcessSpec process = wanted.process;
+        process.args = {
+            "sh", "-c",
+            "cat /proc/self/timens_offsets; cut -d. -f1 /proc/uptime; readlink /proc/self/ns/user"};
+        const ContainerRun result = exec(container.handle(), process);
+        EXPECT_THAT(result.out, AllOf(HasSubstr("monotonic"), HasSubstr("86400"), HasSubstr("604800"),
+                                      EndsWith(namespace_of(container.pid(), "user") + "\n")))
+            << result.error;
+        EXPECT_NE(namespace_of(container.pid(), "time"), namespace_of(::getpid(), "time"));
+    }
+    ContainerSpec wanted = spec({"true"});
+    wanted.time_offsets = {{"monotonic", {1, 0}}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("time offsets need a new time namespace"));
+    wanted.namespaces.push_back({NamespaceKind::time, ""});
+    wanted.time_offsets = {{"realtime", {1, 0}}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("no clock \"realtime\""));
+    wanted.time_offsets = {{"monotonic", {-4'000'000'000, 0}}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("a clock would be before 0"));
+}
+
+TEST_F(RuntimeNamespaces, HooksAndGateWorkBehindAUserNamespace) {
+    ContainerSpec wanted = shifted({"cat", "/etc/hooked"});
+    wanted.hooks.create_container = {
+        {"/bin/sh",
+         {"sh", "-c", fmt::format("echo $(cat) $(id -u) > {}/etc/hooked", wanted.root.work)},
+         {},
+         {}}};
+    fs::permissions(dir().path(), fs::perms::all);  // the root's path must be in reach of the namespace
+    Pipe output = make_pipe();
+    LaunchFds fds;
+    fds.out = fds.err = output.write.get();
+    PendingProcess process = begin_launch(wanted, fds, {}, facts());
+    output.write.reset();
+    process.wait_for_hooks();
+    EXPECT_NE(namespace_of(process.pid(), "user"), namespace_of(::getpid(), "user"));
+    process.hooks_done("state");
+    process.wait_until_started();
+    EXPECT_EQ(read_until_end(output.read.get()), "state 0\n");
+    wait_for_exit(process.handle());
+}
+
+TEST_F(RuntimeNamespaces, WithoutAPidNamespaceTheContainerIsAnOrdinaryProcess) {
+    ContainerSpec wanted = spec({"sh", "-c", "test $$ != 1 && echo ordinary"});
+    std::erase_if(wanted.namespaces,
+                  [](const NamespaceSpec& entry) { return entry.kind == NamespaceKind::pid; });
+    EXPECT_EQ(run(wanted).out, "ordinary\n");
+}
+
+TEST_F(RuntimeNamespaces, FailuresOnBothSidesOfTheUserNamespaceLeaveNothing) {
+    ContainerSpec wanted = shifted({"true"});
+    wanted.mounts = {{"/data", "bind", dir().file("missing"), {"bind"}, ""}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("missing: No such file or directory"));
+    wanted.mounts = {{"/data", "tmpfs", "tmpfs", {"size=lots"}, ""}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("tmpfs option size=lots"));
+    wanted = shifted({"true"});
+    wanted.uid_mappings = {{0, 0, 10}, {5, 100, 10}};
+    EXPECT_THAT(run(wanted).error, HasSubstr("uid_map"));
+    wanted.uid_mappings.clear();
+    EXPECT_THAT(run(wanted).error, HasSubstr("needs uid and gid mappings"));
+}
+
+}  // namespace
+}  // namespace stack::test
