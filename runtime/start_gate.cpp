@@ -1,14 +1,13 @@
 // The other side of a start socket: any process that may reach it lets the container go on, once.
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/socket_address.hpp"
 #include "runtime/launch_error.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/pending_process.hpp"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -24,24 +23,11 @@ Error nobody_listens() {
     return {ErrorKind::conflict, "the container has been started already, or has ended"};
 }
 
-// By its directory's descriptor, so that no path is too long for an address.
 UniqueFd connect_to(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    const std::string parent =
-        slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-    const UniqueFd directory{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!directory.valid()) throw_errno(fmt::format("open {}", parent));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string name = fmt::format("/proc/self/fd/{}/{}", directory.get(),
-                                         slash == std::string::npos ? path : path.substr(slash + 1));
-    if (name.size() >= sizeof address.sun_path)
-        throw Error{ErrorKind::invalid_input, fmt::format("the name of socket {} is too long", path)};
-    std::memcpy(address.sun_path, name.c_str(), name.size());
     UniqueFd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
     if (!socket.valid()) throw_errno("make a socket");
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-        return socket;
+    const SocketAddress address{path};
+    if (::connect(socket.get(), address.get(), address.size()) == 0) return socket;
     if (errno == ECONNREFUSED || errno == ENOENT) throw nobody_listens();
     throw_errno(fmt::format("connect to {}", path));
 }

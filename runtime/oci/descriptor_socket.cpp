@@ -1,7 +1,7 @@
 #include "runtime/oci/descriptor_socket.hpp"
 
 #include "runtime/base/error.hpp"
-#include "runtime/oci/socket_address.hpp"
+#include "runtime/base/socket_address.hpp"
 
 #include <sys/socket.h>
 

@@ -1,10 +1,15 @@
 #include "runtime/oci/features.hpp"
 
+#include "runtime/base/error.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/capabilities.hpp"
+#include "runtime/container_defaults.hpp"
+#include "runtime/init_program.hpp"
+#include "runtime/mount_options.hpp"
 #include "runtime/oci/namespace_names.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -43,18 +48,46 @@ Json seccomp_features() {
     };
 }
 
-// What mount_options.cpp reads; a test holds the two together.
+bool reads_option(const char* type, const std::string& option) {
+    try {
+        static_cast<void>(parse_mount_options(type, {option}));
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// Whether the core takes a container that asks for this, so that nothing is promised that it would refuse.
+bool core_takes(const std::function<void(ContainerSpec&)>& ask) {
+    ContainerSpec spec;
+    spec.root.path = "/";
+    spec.namespaces = default_namespaces();
+    spec.process.args = {"/init"};
+    ask(spec);
+    try {
+        static_cast<void>(build_init_program(spec, HostFacts{}, LaunchShape{}));
+        return true;
+    } catch (const Error& error) {
+        return error.kind() != ErrorKind::not_supported;
+    }
+}
+
+// Of the specification's words those that the core takes.
 Json mount_options() {
-    std::vector<std::string> words{"async",   "bind",      "defaults",    "idmap",  "loud",
-                                   "nomand",  "private",   "rbind",       "ridmap", "rprivate",
-                                   "rshared", "rslave",    "runbindable", "shared", "silent",
-                                   "slave",   "tmpcopyup", "unbindable"};
+    std::vector<std::string> words{
+        "acl",         "async",  "bind",    "defaults", "dirsync",    "idmap",      "iversion",
+        "lazytime",    "loud",   "mand",    "noacl",    "noiversion", "nolazytime", "nomand",
+        "private",     "rbind",  "remount", "ridmap",   "rprivate",   "rshared",    "rslave",
+        "runbindable", "shared", "silent",  "slave",    "sync",       "tmpcopyup",  "unbindable"};
     for (const char* word : {"atime", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec",
                              "norelatime", "nostrictatime", "nosuid", "nosymfollow", "relatime", "ro", "rw",
                              "strictatime", "suid", "symfollow"}) {
         words.emplace_back(word);
         words.push_back(std::string{"r"} + word);
     }
+    std::erase_if(words, [](const std::string& word) {
+        return !reads_option("tmpfs", word) && !reads_option("bind", word);
+    });
     return sorted(std::move(words));
 }
 
@@ -64,11 +97,14 @@ Json linux_features() {
         {"capabilities", capability_names()},
         {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
         {"seccomp", seccomp_features()},
-        {"apparmor", {{"enabled", true}}},
-        {"selinux", {{"enabled", true}}},
+        {"apparmor",
+         {{"enabled", core_takes([](ContainerSpec& spec) { spec.process.apparmor_profile = "a"; })}}},
+        {"selinux", {{"enabled", core_takes([](ContainerSpec& spec) { spec.process.selinux_label = "a"; })}}},
         {"intelRdt", {{"enabled", false}}},
-        {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
-        {"netDevices", {{"enabled", true}}},
+        {"mountExtensions", {{"idmap", {{"enabled", reads_option("bind", "idmap")}}}}},
+        {"netDevices", {{"enabled", core_takes([](ContainerSpec& spec) {
+                             spec.net_devices = {{"a", "b"}};
+                         })}}},
         {"memoryPolicy", Json::object()}};
 }
 

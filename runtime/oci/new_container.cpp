@@ -3,6 +3,7 @@
 #include "runtime/base/atomic_file.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/socket_address.hpp"
 #include "runtime/base/undo.hpp"
 #include "runtime/base/units.hpp"
 #include "runtime/hooks.hpp"
@@ -12,7 +13,6 @@
 #include "runtime/oci/descriptor_socket.hpp"
 #include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/notify_socket.hpp"
-#include "runtime/oci/socket_address.hpp"
 
 #include <errno.h>
 #include <poll.h>

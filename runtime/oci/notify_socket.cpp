@@ -2,8 +2,8 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/socket_address.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/oci/socket_address.hpp"
 
 #include <errno.h>
 #include <poll.h>

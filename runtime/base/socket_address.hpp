@@ -9,7 +9,7 @@
 
 #include <string>
 
-namespace stack::oci {
+namespace stack {
 
 class SocketAddress {
   public:
@@ -23,4 +23,4 @@ class SocketAddress {
     UniqueFd directory_;
 };
 
-}  // namespace stack::oci
+}  // namespace stack

@@ -1,4 +1,4 @@
-#include "runtime/oci/socket_address.hpp"
+#include "runtime/base/socket_address.hpp"
 
 #include "runtime/base/error.hpp"
 
@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace stack::oci {
+namespace stack {
 
 SocketAddress::SocketAddress(const std::string& path) {
     std::string reachable = path;
@@ -24,4 +24,4 @@ SocketAddress::SocketAddress(const std::string& path) {
     std::memcpy(address_.sun_path, reachable.data(), reachable.size());
 }
 
-}  // namespace stack::oci
+}  // namespace stack
