@@ -7,9 +7,11 @@
 #include "runtime/init_program.hpp"
 #include "runtime/mount_options.hpp"
 #include "runtime/oci/namespace_names.hpp"
+#include "runtime/seccomp_words.hpp"
 
 #include <algorithm>
 #include <functional>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -29,23 +31,6 @@ Json namespace_names() {
     std::vector<std::string> names;
     for (const auto& [name, kind] : kNamespaceNames) names.emplace_back(name);
     return sorted(std::move(names));
-}
-
-Json seccomp_features() {
-    return {
-        {"enabled", true},
-        {"actions", sorted({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-                            "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
-                            "SCMP_ACT_TRAP"})},
-        {"operators", sorted({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
-                              "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"})},
-        {"archs", sorted({"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64",
-                          "SCMP_ARCH_ARM"})},
-        {"knownFlags", sorted({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-                               "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
-        {"supportedFlags", sorted({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-                                   "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})},
-    };
 }
 
 bool reads_option(const char* type, const std::string& option) {
@@ -70,6 +55,32 @@ bool core_takes(const std::function<void(ContainerSpec&)>& ask) {
     } catch (const Error& error) {
         return error.kind() != ErrorKind::not_supported;
     }
+}
+
+bool takes_action(std::string_view action) {
+    return core_takes([&](ContainerSpec& spec) {
+        SeccompProfile profile;
+        profile.default_action = "SCMP_ACT_ALLOW";
+        profile.syscalls = {{{"mount"}, std::string{action}, std::nullopt, {}}};
+        spec.seccomp = {SeccompSpec::Kind::profile, std::move(profile)};
+    });
+}
+
+Json names_of(const std::vector<SeccompWord>& words) {
+    std::vector<std::string> names;
+    for (const SeccompWord& word : words) names.emplace_back(word.name);
+    return sorted(std::move(names));
+}
+
+Json seccomp_features() {
+    std::vector<SeccompWord> actions = seccomp_actions();
+    std::erase_if(actions, [](const SeccompWord& action) { return !takes_action(action.name); });
+    return {{"enabled", true},
+            {"actions", names_of(actions)},
+            {"operators", names_of(seccomp_operators())},
+            {"archs", names_of(seccomp_architectures())},
+            {"knownFlags", names_of(seccomp_flags())},
+            {"supportedFlags", names_of(seccomp_flags())}};
 }
 
 // Of the specification's words those that the core takes.
