@@ -92,6 +92,17 @@ void hand_over(NewContainer& made, const CreateOptions& options) {
         write_file_atomically(options.pid_file, std::to_string(made.process.pid()), Durability::crash, 0644);
 }
 
+// A `create` that was killed between clone and record leaves a process that we know nothing of but that it waits for a
+// connection, to go on. One that says nothing is its end.
+void end_unrecorded_process(const StateStore& store, const ContainerRecord& record) {
+    if (record.pid != 0 || !store.has(record.id, "start.sock")) return;
+    const SocketAddress address{store.file(record.id, "start.sock")};
+    const UniqueFd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!socket.valid()) throw_errno("make a socket");
+    // Refused: there is none.
+    static_cast<void>(::connect(socket.get(), address.get(), address.size()));
+}
+
 void wait_for_death(const ProcessHandle& process) {
     constexpr int kLimitMs = 10'000;
     pollfd entry{process.pidfd(), POLLIN, 0};
@@ -177,6 +188,7 @@ void destroy_container(Program& program, const ContainerRecord& record,
         wait_for_death(*init);
         fault_point("destroy.killed");
     }
+    end_unrecorded_process(program.store, record);
     destroy_cgroup(record, program.cgroups());
     fault_point("destroy.cgroup");
     program.store.remove(record.id);

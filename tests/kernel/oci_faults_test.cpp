@@ -7,6 +7,7 @@
 #include "tests/support/paths.hpp"
 #include "tests/support/processes.hpp"
 
+#include <fstream>
 #include <functional>
 #include <set>
 
@@ -55,6 +56,12 @@ class OciFaults : public OciTest {
         }
     }
 
+    void expect_nothing_left() {
+        EXPECT_TRUE(gone(kId));
+        EXPECT_TRUE(eventually([&] { return processes_of(dir().path()).empty(); }));
+        EXPECT_EQ(read_file("/proc/self/mountinfo").find(dir().path()), std::string::npos);
+    }
+
     static constexpr const char* kId = "one";
 
   private:
@@ -85,11 +92,6 @@ class OciFaults : public OciTest {
         }
         EXPECT_EQ(call({"list"}).code, 0);
     }
-    void expect_nothing_left() {
-        EXPECT_TRUE(gone(kId));
-        EXPECT_TRUE(eventually([&] { return processes_of(dir().path()).empty(); }));
-        EXPECT_EQ(read_file("/proc/self/mountinfo").find(dir().path()), std::string::npos);
-    }
 };
 
 TEST_F(OciFaults, CreateCanBeKilledAnywhere) {
@@ -116,6 +118,18 @@ TEST_F(OciFaults, DeleteCanBeKilledAnywhere) {
         must({"start", kId});
     };
     kill_at_every_point({"delete", "--force", kId}, running);
+}
+
+// Killed between clone and record, where not even a control group says which process it was.
+TEST_F(OciFaults, ProcessThatNoRecordNamesEndsWithItsContainer) {
+    must({"--cgroup-manager", "disabled", "create", "--bundle", bundle({"stack-payload", "sleep"}), kId});
+    const std::string record = root() + "/" + kId + "/state.json";
+    json before = json::parse(read_file(record));
+    ASSERT_GT(before["pid"], 0);
+    before["pid"] = 0;
+    std::ofstream{record} << before;
+    EXPECT_EQ(call({"delete", "--force", kId}).code, 0);
+    expect_nothing_left();
 }
 
 }  // namespace

@@ -133,10 +133,12 @@ class StressProgram : public OciTest {
 // TearDown looks for processes, mounts, control groups and state.
 TEST_F(StressProgram, LeavesNothing) {
     std::vector<std::string> bundles;  // each has a control group of its own
+    bundles.reserve(kAtATime);
     for (int caller = 0; caller < kAtATime; ++caller) bundles.push_back(bundle({"stack-payload", "sleep"}));
     run_cycle(bundles.front(), "first");
     const std::size_t descriptors = Holdings::now().descriptors;
     std::vector<std::thread> callers;
+    callers.reserve(kAtATime);
     for (int caller = 0; caller < kAtATime; ++caller)
         callers.emplace_back([&, caller] {
             for (int i = caller; i < cycles() && !HasFailure(); i += kAtATime)
