@@ -13,6 +13,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -119,7 +120,7 @@ std::optional<Cgroup> Cgroup::open(const CgroupLayout& layout, const std::string
     return group;
 }
 
-void Cgroup::apply(const ResourceSpec& resources) {
+void Cgroup::apply(const ResourceSpec& resources, Undo* undo) {
     if (resources.check_before_update) refuse_limit_below_use(resources);
     const CgroupPlan plan = plan_cgroup(layout_, resources, unified_.valid());
     if (unified_.valid() && !plan.v2_writes.empty())  // controllers that it was made without
@@ -128,13 +129,14 @@ void Cgroup::apply(const ResourceSpec& resources) {
     std::vector<std::string> wanted;
     for (const CgroupWrite& write : plan.v1_writes) wanted.push_back(write.controller);
     join_v1_controllers(wanted);
-    Undo undo;
+    Undo own;
+    Undo& steps_back = undo != nullptr ? *undo : own;
     const auto directory_of = [this](const std::string& controller) { return controller_dir(controller); };
-    cgroup_limits::perform(plan.v1_writes, directory_of, &undo);
+    cgroup_limits::perform(plan.v1_writes, directory_of, &steps_back);
     cgroup_limits::perform(
-        plan.v2_writes, [this](const std::string&) { return unified_.get(); }, &undo);
-    if (!resources.devices.empty()) apply_devices(resources, undo);
-    undo.release();
+        plan.v2_writes, [this](const std::string&) { return unified_.get(); }, &steps_back);
+    if (!resources.devices.empty()) apply_devices(resources, steps_back);
+    own.release();
 }
 
 void Cgroup::apply_devices(const ResourceSpec& resources, Undo& undo) const {
@@ -143,7 +145,10 @@ void Cgroup::apply_devices(const ResourceSpec& resources, Undo& undo) const {
     DevicePrograms programs;
     const DevicePrograms::Loaded program = programs.get(rules);
     if (program.fd < 0) throw Error::from_errno(program.error, "load device program");
-    attach_device_program(unified_.get(), program.fd);
+    const auto before = std::make_shared<UniqueFd>(attach_device_program(unified_.get(), program.fd));
+    undo.push([dir = unified_.get(), before] {
+        if (before->valid()) attach_device_program(dir, before->get());
+    });
 }
 
 void Cgroup::join_v1_controllers(const std::vector<std::string>& wanted) {

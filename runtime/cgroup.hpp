@@ -67,9 +67,10 @@ class Cgroup {
     /// Process ids in it and below it, sorted.
     [[nodiscard]] std::vector<pid_t> processes() const;
     /// Writes limits anew (`update`), all or none: after a failure the old ones are back. What `resources` doesn't
-    /// mention stays, device rules too when it has none. Throws Error as `create` does, and Error(conflict) for
+    /// mention stays, device rules too when it has none. With `undo`, the way back stays open until the caller releases
+    /// it; it must not outlive this object. Throws Error as `create` does, and Error(conflict) for
     /// `check_before_update` and a limit below what is in use.
-    void apply(const ResourceSpec& resources);
+    void apply(const ResourceSpec& resources, Undo* undo = nullptr);
 
     [[nodiscard]] const std::string& path() const { return path_; }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -56,16 +57,29 @@ std::vector<systemd::Property> creation_properties(const systemd::ScopeName& nam
     return properties;
 }
 
+std::vector<systemd::Property> rules_as_properties(const ResourceSpec& resources) {
+    return systemd::device_properties(effective_device_rules(resources),
+                                      systemd::parse_driver_names(read_file("/proc/devices")));
+}
+
+void append(std::vector<systemd::Property>& to, std::vector<systemd::Property> more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 }  // namespace
 
 std::vector<systemd::Property> scope_properties(const ResourceSpec& resources,
                                                 const std::map<std::string, std::string>& annotations) {
     std::vector<systemd::Property> properties =
         systemd::resource_properties(resources, detect_cgroups().mode);
-    const systemd::DriverNames drivers = systemd::parse_driver_names(read_file("/proc/devices"));
-    for (auto&& part : {systemd::device_properties(effective_device_rules(resources), drivers),
-                        systemd::annotation_properties(annotations)})
-        properties.insert(properties.end(), part.begin(), part.end());
+    append(properties, rules_as_properties(resources));
+    append(properties, systemd::annotation_properties(annotations));
+    return properties;
+}
+
+std::vector<systemd::Property> changed_scope_properties(const ResourceSpec& changes) {
+    std::vector<systemd::Property> properties = systemd::resource_properties(changes, detect_cgroups().mode);
+    if (!changes.devices.empty()) append(properties, rules_as_properties(changes));
     return properties;
 }
 

@@ -24,6 +24,8 @@ namespace stack {
 /// host's cgroup mounts. Throws Error as the functions of systemd/resource_properties.hpp do.
 std::vector<systemd::Property> scope_properties(const ResourceSpec& resources,
                                                 const std::map<std::string, std::string>& annotations);
+/// Those that an update with these limits changes: nothing about devices when it has no rules for them.
+std::vector<systemd::Property> changed_scope_properties(const ResourceSpec& changes);
 
 class SystemdScope {
   public:
@@ -47,7 +49,7 @@ class SystemdScope {
     std::string path_;
 };
 
-/// Limits of a living scope, as `scope_properties` has them. Throws Error.
+/// Limits of a living scope, as `changed_scope_properties` has them. Throws Error.
 void set_scope_properties(const std::string& unit, const std::vector<systemd::Property>& properties,
                           bool user);
 /// Ends the scope and what is in it, and forgets it; one that is gone is fine. Throws Error.

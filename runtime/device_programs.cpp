@@ -101,8 +101,8 @@ DevicePrograms::Loaded DevicePrograms::get(const std::vector<DeviceRule>& rules)
     return {made.fd.get(), made.error};
 }
 
-void attach_device_program(int directory, int program) {
-    const UniqueFd before = attached_program_of_ours(directory);
+UniqueFd attach_device_program(int directory, int program) {
+    UniqueFd before = attached_program_of_ours(directory);
     bpf_attr attach{};
     attach.target_fd = static_cast<std::uint32_t>(directory);
     attach.attach_bpf_fd = static_cast<std::uint32_t>(program);
@@ -112,8 +112,8 @@ void attach_device_program(int directory, int program) {
         attach.attach_flags |= BPF_F_REPLACE;
         attach.replace_bpf_fd = static_cast<std::uint32_t>(before.get());
     }
-    if (before.valid() && program_info(before.get()).id == program_info(program).id) return;
-    if (bpf(BPF_PROG_ATTACH, attach) == 0) return;
+    if (before.valid() && program_info(before.get()).id == program_info(program).id) return before;
+    if (bpf(BPF_PROG_ATTACH, attach) == 0) return before;
     const int err = errno;
     throw Error{ErrorKind::not_supported,
                 fmt::format("limit devices can't be enforced: attach device program: {}", errno_text(err))};

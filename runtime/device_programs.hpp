@@ -2,6 +2,7 @@
 // program says is cgroup_devices.cpp's.
 #pragma once
 
+#include "runtime/base/fd.hpp"
 #include "runtime/container_spec.hpp"
 
 #include <memory>
@@ -31,7 +32,8 @@ class DevicePrograms {
 };
 
 /// Attaches the program to the directory, in one step in the place of one that this function attached before. Programs
-/// of others stay, and all must allow an access. Throws Error(not_supported).
-void attach_device_program(int directory, int program);
+/// of others stay, and all must allow an access. The earlier one; invalid when there was none. Throws
+/// Error(not_supported).
+UniqueFd attach_device_program(int directory, int program);
 
 }  // namespace stack

@@ -1,7 +1,8 @@
 #include "runtime/oci/container_cgroup.hpp"
 
 #include "runtime/base/error.hpp"
-#include "runtime/systemd/resource_properties.hpp"
+#include "runtime/base/path_at.hpp"
+#include "runtime/base/undo.hpp"
 
 #include <unistd.h>
 
@@ -22,12 +23,18 @@ void check_cgroup_is_free(const ContainerRecord& record, const CgroupLayout& lay
 SystemdScope start_scope(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
     const systemd::ScopeName name =
         systemd::parse_scope_name(spec.cgroups_path, record.id, record.user_scope);
-    SystemdScope scope =
-        SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
-                            scope_properties(spec.resources, spec.annotations), record.user_scope);
-    record.cgroup_path = scope.cgroup_path();
-    program.store.save(record);
-    return scope;
+    try {
+        SystemdScope scope =
+            SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
+                                scope_properties(spec.resources, spec.annotations), record.user_scope);
+        record.cgroup_path = scope.cgroup_path();
+        program.store.save(record);
+        return scope;
+    } catch (const Error& error) {
+        // A unit that is somebody else's must not be ended with this container.
+        if (error.kind() == ErrorKind::already_exists) record.scope.clear();
+        throw;
+    }
 }
 
 // Without systemd there is no scope either: the record was written by a `create` that found that out.
@@ -80,18 +87,29 @@ Cgroup need_cgroup(const ContainerRecord& record, const CgroupLayout& layout, co
     return std::move(*cgroup);
 }
 
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& limits,
-                   const ResourceSpec& before) {
+std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& record,
+                                         const CgroupLayout& layout) {
+    if (layout.mode != CgroupLayout::Mode::v2 || record.cgroup_path.empty())
+        return find_cgroup(record, layout);
+    const std::string groups = read_file_if_exists(fmt::format("/proc/{}/cgroup", init)).value_or("");
+    const CgroupLayout of_init = parse_cgroup_layout("", groups, "");
+    const auto path = of_init.own_paths.find("");
+    if (path == of_init.own_paths.end() || !path->second.starts_with(record.cgroup_path + '/'))
+        return find_cgroup(record, layout);
+    return Cgroup::open(layout, path->second);
+}
+
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& changes) {
     Cgroup cgroup = need_cgroup(record, program.cgroups(), "update");
-    cgroup.apply(limits);
-    if (record.scope.empty()) return;
-    try {  // systemd writes its own values again when it likes, so it has to know
-        set_scope_properties(record.scope, systemd::resource_properties(limits, program.cgroups().mode),
-                             record.user_scope);
-    } catch (const Error&) {
-        cgroup.apply(before);
-        throw;
+    Undo undo;
+    cgroup.apply(changes, &undo);
+    if (!record.scope.empty()) {
+        // systemd writes its own values again when it likes, so it has to know them; it rounds some, and takes others
+        // back that it doesn't know.
+        set_scope_properties(record.scope, changed_scope_properties(changes), record.user_scope);
+        cgroup.apply(changes, &undo);
     }
+    undo.release();
 }
 
 void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout) {

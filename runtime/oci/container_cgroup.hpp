@@ -32,9 +32,12 @@ MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const Containe
 std::optional<Cgroup> find_cgroup(const ContainerRecord& record, const CgroupLayout& layout);
 /// Throws Error(not_supported) `WHAT needs a cgroup` when there is none.
 Cgroup need_cgroup(const ContainerRecord& record, const CgroupLayout& layout, const std::string& what);
-/// Writes other limits, all or none; `before` are those in force. Throws Error.
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& limits,
-                   const ResourceSpec& before);
+/// Where further processes go: beside `init`, which may have moved to a group below to divide its own (on v2 the group
+/// above takes no process then).
+std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& record,
+                                         const CgroupLayout& layout);
+/// Writes other limits, all or none. Throws Error.
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& changes);
 /// Kills what is in it and removes it with all below; missing is fine. Throws Error.
 void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout);
 

@@ -147,6 +147,7 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
         add_notify_mount(spec, notify_directory);
     }
     MadeCgroup cgroup = make_cgroup(program, record, spec);
+    spec.cgroups_path = record.cgroup_path;  // what the container's view of v1 hierarchies shows
     fault_point("create.cgroup");
     PendingProcess process = begin_process(program, spec, options, cgroup.placement(),
                                            start_later ? program.store.file(id, "start.sock") : "");

@@ -69,7 +69,7 @@ TEST_F(SystemdScopeTest, HoldsAContainerUnderLimitsOfBoth) {
 
     limits.memory_limit_bytes = 32 << 20;
     limits.pids_limit = -1;
-    set_scope_properties(name.unit, scope_properties(limits, {}), false);
+    set_scope_properties(name.unit, changed_scope_properties(limits), false);
     group.apply(limits);
     EXPECT_EQ(show("MemoryMax"), "33554432");
     EXPECT_EQ(group.stats().memory->memory.limit, 32u << 20);

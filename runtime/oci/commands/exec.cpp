@@ -81,10 +81,10 @@ ProcessSpec wanted_process(Program& program, const ProcessSpec& of_container, co
 }
 
 // `PATH` or `CONTROLLER:PATH` below the container's own group.
-std::optional<Cgroup> wanted_cgroup(Program& program, const ContainerRecord& record,
+std::optional<Cgroup> wanted_cgroup(Program& program, const ContainerRecord& record, const Observed& seen,
                                     const Arguments& arguments) {
     std::string path = arguments.text("cgroup");
-    if (path.empty()) return find_cgroup(record, program.cgroups());
+    if (path.empty()) return find_cgroup_beside(seen.init->pid(), record, program.cgroups());
     if (const std::size_t colon = path.find(':'); colon != std::string::npos) {
         if (!program.cgroups().v1_mounts.contains(path.substr(0, colon)))
             throw Error{
@@ -132,7 +132,7 @@ int run_exec(Program& program, const Arguments& arguments) {
     LaunchOptions launch;
     launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(process);
     launch.new_keyring = false;
-    const std::optional<Cgroup> cgroup = wanted_cgroup(program, record, arguments);
+    const std::optional<Cgroup> cgroup = wanted_cgroup(program, record, seen, arguments);
     if (cgroup) launch.cgroup = placement_in(*cgroup);
 
     std::optional<Foreground> foreground;

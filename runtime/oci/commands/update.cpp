@@ -34,7 +34,7 @@ int run_update(Program& program, const Arguments& arguments) {
         throw Error{ErrorKind::conflict, "container not running"};
     OciConfig config = program.store.load_config(id);
     const ResourceUpdate update = merge_resources(config.spec.resources, wanted_change(program, arguments));
-    update_cgroup(program, record, update.write, config.spec.resources);
+    update_cgroup(program, record, update.write);
     config.spec.resources = update.all;
     program.store.save_config(id, config);
     return 0;
