@@ -29,7 +29,7 @@ test: everything ## all three rings (kernel and e2e need root)
 test-unit test-kernel test-e2e: test-%: everything ## one ring
 	$(CTEST) -L $*
 
-test-vm: everything ## limits on pure cgroup v2, in an emulated machine
+test-vm: everything ## limits on pure cgroup v2, with and without systemd, in an emulated machine
 	@tools/deps vm
 	$(CTEST) -L vm
 
