@@ -45,7 +45,7 @@ int write_one(int dir, const CgroupWrite& write, Undo* undo) {
         const std::optional<std::string> before = undo ? read_at(dir, file.c_str()) : std::nullopt;
         const int err = write_at(dir, file, value);
         if (err == ENOENT) continue;
-        if (err == 0 && before)
+        if (err == 0 && undo != nullptr && before)
             undo->push([dir, name = file, old = value_before(write, *before)] { write_at(dir, name, old); });
         return err;
     }
