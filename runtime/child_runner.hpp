@@ -35,6 +35,10 @@ class ChildRunner {
     int run(const step::SetControllingTerminal&) noexcept;
     int run(const step::SetUmask&) noexcept;
     int run(const step::SetRlimit&) noexcept;
+    int run(const step::SetIoPriority&) noexcept;
+    int run(const step::SetScheduler&) noexcept;
+    int run(const step::SetAffinity&) noexcept;
+    int run(const step::SetPersonality&) noexcept;
     int run(const step::ChangeDirectory&) noexcept;
 
     // child_gate.cpp

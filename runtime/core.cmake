@@ -4,7 +4,7 @@ set(STACK_RUNTIME_SOURCES
   hook_plan.cpp hooks.cpp host_facts.cpp id_map_plan.cpp id_maps.cpp init_child.cpp
   init_child_identity.cpp init_child_mounts.cpp init_program.cpp init_program_text.cpp launch_error.cpp launcher.cpp
   mount_options.cpp mount_plan.cpp mount_requests.cpp namespace_plan.cpp pending_process.cpp process_plan.cpp
-  protected_exe.cpp root_plan.cpp seccomp_compiler.cpp seccomp_profile.cpp seccomp_program.cpp seccomp_words.cpp start_gate.cpp
+  protected_exe.cpp root_plan.cpp scheduling_plan.cpp seccomp_compiler.cpp seccomp_profile.cpp seccomp_program.cpp seccomp_words.cpp start_gate.cpp
   sysctl.cpp user.cpp)
 list(TRANSFORM STACK_RUNTIME_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 add_library(stack_runtime STATIC ${STACK_RUNTIME_SOURCES})

@@ -229,6 +229,32 @@ int ChildRunner::run(const step::SetRlimit& step) noexcept {
     return result_of(::syscall(SYS_prlimit64, 0, step.resource, &limit, nullptr));
 }
 
+int ChildRunner::run(const step::SetIoPriority& step) noexcept {
+    constexpr int kThisProcess = 1;  // IOPRIO_WHO_PROCESS
+    return result_of(::syscall(SYS_ioprio_set, kThisProcess, 0, step.value));
+}
+
+int ChildRunner::run(const step::SetScheduler& step) noexcept {
+    struct Attributes {  // struct sched_attr of linux/sched/types.h, which can't be included beside sched.h
+        std::uint32_t size, policy;
+        std::uint64_t flags;
+        std::int32_t nice;
+        std::uint32_t priority;
+        std::uint64_t runtime, deadline, period;
+    } const attributes{sizeof(Attributes), step.policy,     step.flags,       step.nice,
+                       step.priority,      step.runtime_ns, step.deadline_ns, step.period_ns};
+    return result_of(::syscall(SYS_sched_setattr, 0, &attributes, 0));
+}
+
+int ChildRunner::run(const step::SetAffinity& step) noexcept {
+    return result_of(
+        ::syscall(SYS_sched_setaffinity, 0, step.cpus.size() * sizeof(std::uint64_t), step.cpus.data()));
+}
+
+int ChildRunner::run(const step::SetPersonality& step) noexcept {
+    return result_of(::syscall(SYS_personality, step.value));
+}
+
 int ChildRunner::run(const step::ChangeDirectory& step) noexcept {
     const int dir = step.create ? open_or_create(fd(step.root), step.path.c_str(), false, false, report_)
                                 : sys::open_in(fd(step.root), step.path.c_str(), O_PATH | O_DIRECTORY);

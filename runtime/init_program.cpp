@@ -5,6 +5,7 @@
 #include "runtime/namespace_plan.hpp"
 #include "runtime/process_plan.hpp"
 #include "runtime/program_builder.hpp"
+#include "runtime/scheduling_plan.hpp"
 
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -37,19 +38,20 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
 }
 
 // Nothing that a spec asks for is left out silently.
+void refuse_labels(const ProcessSpec& process) {
+    if (!process.apparmor_profile.empty())
+        throw Error{ErrorKind::not_supported, "an AppArmor profile is not supported"};
+    if (!process.selinux_label.empty())
+        throw Error{ErrorKind::not_supported, "an SELinux label is not supported"};
+}
+
 void refuse_unsupported(const ContainerSpec& spec) {
+    refuse_labels(spec.process);
     const auto refuse = [](bool asked, const char* what) {
         if (asked) throw Error{ErrorKind::not_supported, fmt::format("{} is not supported", what)};
     };
-    refuse(spec.process.io_priority.has_value(), "an I/O priority");
-    refuse(spec.process.scheduler.has_value(), "a scheduler policy");
-    refuse(!spec.process.initial_cpu_affinity.empty() || !spec.process.final_cpu_affinity.empty(),
-           "a CPU affinity");
-    refuse(!spec.process.apparmor_profile.empty(), "an AppArmor profile");
-    refuse(!spec.process.selinux_label.empty() || !spec.mount_label.empty(), "an SELinux label");
-    refuse(spec.personality.has_value(), "a personality");
+    refuse(!spec.mount_label.empty(), "an SELinux label of mounts");
     refuse(!spec.net_devices.empty(), "moving network devices");
-    refuse(!spec.root.propagation.empty() && spec.root.propagation != "private", "propagation of the root");
 }
 
 }  // namespace
@@ -90,6 +92,10 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
         b.purpose("making the root file system read-only");
         b.add(step::SetMountAttributes{tree.root, MOUNT_ATTR_RDONLY, 0, 0, false});
     }
+    if (spec.personality) {
+        b.purpose("setting the personality");
+        b.add(step::SetPersonality{*spec.personality});
+    }
     process.plan(tree, spec.hooks.start_container);
     plan_arguments(b.program(), spec.process);
     b.program().uid_mappings = spec.uid_mappings;
@@ -101,9 +107,12 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
 InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& seccomp, int namespaces,
                                const HostFacts& facts, const LaunchShape& shape) {
     ProgramBuilder b{shape};
+    refuse_labels(process);
     ProcessPlanner planner{b, process, seccomp, facts, shape};
     b.purpose("closing what belongs to others");
     b.add(step::CloseInherited{});
+    // For exec only, as the specification has it. With CLONE_INTO_CGROUP the process is in its group from its birth.
+    plan_affinity(b, process.initial_cpu_affinity);
     plan_cgroups(b, shape);
     b.purpose("joining the container's namespaces");
     b.add(step::JoinNamespaces{b.input("fd:target"), namespaces});
@@ -120,6 +129,7 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
         b.add(step::SetOomScore{tree.proc, std::to_string(*process.oom_score_adj)});
     }
     planner.plan_directory(tree, false);
+    plan_affinity(b, process.final_cpu_affinity);
     planner.plan(tree, {});
     plan_arguments(b.program(), process);
     return std::move(b.program());

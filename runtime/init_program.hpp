@@ -252,6 +252,22 @@ struct SetRlimit {
     std::string name;
     std::uint64_t soft = 0, hard = 0;
 };
+struct SetIoPriority {
+    int value = 0;  ///< class and priority as ioprio_set(2) takes them
+};
+struct SetScheduler {  ///< sched_setattr(2)
+    std::uint32_t policy = 0;
+    std::uint64_t flags = 0;
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+};
+struct SetAffinity {
+    std::vector<std::uint64_t> cpus;  ///< by bit
+};
+struct SetPersonality {
+    std::uint64_t value = 0;
+};
 struct ChangeDirectory {
     Slot root;
     std::string path;
@@ -290,16 +306,15 @@ struct Execute {
     Slot init;  ///< run this program with the first usable candidate as its argument
 };
 
-using Action =
-    std::variant<CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare,
-                 Respawn, NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals,
-                 SetOomScore, WriteSysctl, OpenHostPath, CloneHostTree, IdMapMount, CloneOpenFile,
-                 SetMountAttributes, MakeFilesystem, MakeOverlay, MakeOverlayByMount, OwnFreshDirectory,
-                 AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice, MakeSymlink,
-                 CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory, OpenTerminal,
-                 OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
-                 SetRlimit, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
-                 InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
+using Action = std::variant<
+    CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare, Respawn,
+    NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals, SetOomScore, WriteSysctl,
+    OpenHostPath, CloneHostTree, IdMapMount, CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay,
+    MakeOverlayByMount, OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount,
+    MakeDevice, MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
+    OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
+    SetRlimit, SetIoPriority, SetScheduler, SetAffinity, SetPersonality, ChangeDirectory, FindCommand, Gate,
+    KeepState, RunHook, NoNewPrivileges, InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
 

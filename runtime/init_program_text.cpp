@@ -194,6 +194,21 @@ class StepWords {
     std::string operator()(const step::SetRlimit& s) const {
         return fmt::format("set {} {}:{}", s.name, s.soft, s.hard);
     }
+    std::string operator()(const step::SetIoPriority& s) const {
+        return fmt::format("set I/O class {} priority {}", s.value >> 13, s.value & 0x1fff);
+    }
+    std::string operator()(const step::SetScheduler& s) const {
+        return fmt::format("set scheduler policy {} priority {} nice {} flags {:#x} times {}/{}/{}", s.policy,
+                           s.priority, s.nice, s.flags, s.runtime_ns, s.deadline_ns, s.period_ns);
+    }
+    std::string operator()(const step::SetAffinity& s) const {
+        std::string text = "set cpus";
+        for (const std::uint64_t word : s.cpus) text += fmt::format(" {:x}", word);
+        return text;
+    }
+    std::string operator()(const step::SetPersonality& s) const {
+        return fmt::format("set personality {:#x}", s.value);
+    }
     std::string operator()(const step::ChangeDirectory& s) const {
         return fmt::format("change to {}{}", s.path, s.create ? ", making it" : "");
     }

@@ -158,7 +158,7 @@ class MountPlanner {
 
     void make_proc_and_sys() {
         b_.purpose("making the container's mounts private");
-        b_.add(step::SetMountAttributes{{}, 0, 0, MS_PRIVATE, true});
+        b_.add(step::SetMountAttributes{{}, 0, 0, root_plan_.host_propagation(), true});
         builtin_purpose("/proc", wanted_.proc);
         tree_.proc = make("proc", "proc", wanted_.proc, kQuiet);
         for (const auto& [key, value] : spec_.sysctl) {

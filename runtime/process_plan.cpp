@@ -5,6 +5,7 @@
 #include "runtime/container_defaults.hpp"
 #include "runtime/hook_plan.hpp"
 #include "runtime/mount_requests.hpp"
+#include "runtime/scheduling_plan.hpp"
 #include "runtime/seccomp.hpp"
 #include "runtime/seccomp_program.hpp"
 
@@ -96,6 +97,7 @@ void ProcessPlanner::plan(const MountedTree& tree, const std::vector<HookSpec>& 
     plan_streams(tree);
     plan_user(tree);
     plan_limits();
+    plan_scheduling(b_, process_);
     plan_gate();
     const HookFiles hook_files = start_hooks.empty() ? HookFiles{} : plan_hook_files(b_);
     plan_privileges();

@@ -5,6 +5,7 @@
 
 #include <linux/mount.h>
 
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -24,7 +25,27 @@ std::uint32_t host_id_of_root(const std::vector<IdMapping>& mappings) {
     throw Error{ErrorKind::invalid_input, "the mappings of the user namespace have no id 0"};
 }
 
+struct Propagation {
+    std::uint64_t flag = MS_PRIVATE;
+    bool recursive = false;
+};
+Propagation root_propagation(const std::string& word) {
+    if (word.empty()) return {};
+    for (const auto& [name, flag] :
+         {std::pair{"private", MS_PRIVATE}, std::pair{"slave", MS_SLAVE}, std::pair{"shared", MS_SHARED},
+          std::pair{"unbindable", MS_UNBINDABLE}}) {
+        const bool recursive = word == std::string{"r"} + name;
+        if (recursive || word == name) return {static_cast<std::uint64_t>(flag), recursive};
+    }
+    throw Error{ErrorKind::invalid_input, fmt::format("there is no mount propagation \"{}\"", word)};
+}
+
 }  // namespace
+
+std::uint64_t RootPlanner::host_propagation() const {
+    const std::uint64_t flag = root_propagation(spec_.root.propagation).flag;
+    return flag == MS_SLAVE || flag == MS_SHARED ? std::uint64_t{MS_SLAVE} : std::uint64_t{MS_PRIVATE};
+}
 
 void RootPlanner::open() {
     root_ = b_.new_slot("root");
@@ -54,6 +75,11 @@ void RootPlanner::make() {
 
 // Hooks find the whole tree at its path on the host, in the container's mount namespace; it is entered last.
 void RootPlanner::finish() {
+    if (const Propagation wanted = root_propagation(spec_.root.propagation);
+        wanted.flag == MS_SHARED || wanted.flag == MS_UNBINDABLE) {
+        b_.purpose("setting the propagation of the root file system");
+        b_.add(step::SetMountAttributes{root_, 0, 0, wanted.flag, wanted.recursive});
+    }
     if (!has_create_hooks(spec_)) return;
     b_.purpose("waiting for the hooks");
     b_.add(step::AwaitParent{SyncPoint::hooks, false});

@@ -4,6 +4,7 @@
 
 #include "runtime/program_builder.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace stack {
@@ -21,7 +22,10 @@ class RootPlanner {
     /// Opens what is not open yet. Without hooks to run before, also enters the root; with them, it is attached to where they
     /// find it.
     void make();
-    /// When all mounts are there: hooks, and into the root.
+    /// What the host's mounts become here, MS_PRIVATE or MS_SLAVE: a root that is to see them change stays their follower.
+    /// Throws Error(invalid_input) for an unknown word.
+    [[nodiscard]] std::uint64_t host_propagation() const;
+    /// When all mounts are there: hooks, into the root, and its own propagation.
     void finish();
     [[nodiscard]] Slot root() const { return root_; }
 

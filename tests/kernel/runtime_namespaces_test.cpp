@@ -182,6 +182,37 @@ TEST_F(RuntimeNamespaces, WithoutAPidNamespaceTheContainerIsAnOrdinaryProcess) {
     EXPECT_EQ(run(wanted).out, "ordinary\n");
 }
 
+TEST_F(RuntimeNamespaces, SchedulingPersonalityAndAffinityAreSet) {
+    ContainerSpec wanted = spec({"sh", "-c", "cut -d' ' -f19,41 /proc/self/stat"});
+    wanted.process.scheduler = SchedulerSpec{"SCHED_BATCH", 5, 0, {}, 0, 0, 0};
+    wanted.process.io_priority = IoPrioritySpec{"IOPRIO_CLASS_IDLE", 0};
+    wanted.personality = 0x0008;  // PER_LINUX32
+    EXPECT_THAT(run(wanted).out, StartsWith("5 3\n"));
+    wanted.process.scheduler->policy = "SCHED_FIRST";
+    EXPECT_THAT(run(wanted).error, HasSubstr("there is no scheduler policy \"SCHED_FIRST\""));
+    const PendingProcess& container = start(spec({"sleep", "1000"}));
+    ProcessSpec process = wanted.process;
+    process.scheduler.reset();
+    process.io_priority.reset();
+    process.initial_cpu_affinity = "0-1";
+    process.final_cpu_affinity = "0";
+    process.args = {"grep", "Cpus_allowed_list", "/proc/self/status"};
+    EXPECT_EQ(exec(container.handle(), process).out, "Cpus_allowed_list:\t0\n");
+    process.final_cpu_affinity = "0-x";
+    EXPECT_THAT(exec(container.handle(), process).error, HasSubstr("is not a list of CPUs"));
+}
+
+TEST_F(RuntimeNamespaces, RootHasThePropagationThatIsAskedFor) {
+    ContainerSpec wanted = spec({"grep", "-c", " / / .* shared:", "/proc/self/mountinfo"});
+    EXPECT_EQ(run(wanted).out, "0\n");
+    wanted.root.propagation = "rshared";
+    EXPECT_EQ(run(wanted).out, "1\n");
+    wanted.root.propagation = "rslave";
+    EXPECT_EQ(run(wanted).out, "0\n");
+    wanted.root.propagation = "public";
+    EXPECT_THAT(run(wanted).error, HasSubstr("there is no mount propagation \"public\""));
+}
+
 TEST_F(RuntimeNamespaces, FailuresOnBothSidesOfTheUserNamespaceLeaveNothing) {
     ContainerSpec wanted = shifted({"true"});
     wanted.mounts = {{"/data", "bind", dir().file("missing"), {"bind"}, ""}};
