@@ -1,8 +1,6 @@
 # Finds the libraries the project uses. Those that Debian ships as .a are linked statically, so that `stack`
-# starts in a few milliseconds and runs where only libc, libfmt and libspdlog are installed.
+# starts in a few milliseconds and runs where only libc is installed. fmt and spdlog are compiled in (runtime/base).
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
 function(stack_static_library target archive)
