@@ -99,6 +99,9 @@ class ChildRunner {
     static int close_all_but(int first, const int* kept, std::size_t count) noexcept;
     [[noreturn]] void become_hook(const step::RunHook& step, int report) noexcept;
     int check_candidate(const char* path) noexcept;
+    /// seccomp(2) with the program's filter; a descriptor, 0 or -1 and errno.
+    long set_filter(unsigned long flags) noexcept;
+    int install_with_listener(Slot agent) noexcept;  // child_listener.cpp
     int execute_candidate(const step::Execute& step, const char* path) noexcept;
 
     const ChildInput& in_;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "runtime/init_program.hpp"
+#include "runtime/seccomp_listener.hpp"
 
 #include <sys/types.h>
 
@@ -65,6 +66,7 @@ struct ChildInput {
     char** home_entry = nullptr;  ///< place in `env` for HOME, or null
     char* scratch = nullptr;  ///< lines, and the state document with its word in front; aligned for pointers
     std::size_t scratch_size = 0;
+    const SharedText::Content* agent_text = nullptr;  ///< with the slot "agent"; complete when the gate opens
     std::uint64_t* times =
         nullptr;  ///< shared with the parent: CLOCK_MONOTONIC after each step, one more for the start
 };

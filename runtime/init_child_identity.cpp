@@ -66,12 +66,17 @@ int ChildRunner::run(const step::NoNewPrivileges&) noexcept {
     return result_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-int ChildRunner::run(const step::InstallSeccomp&) noexcept {
+long ChildRunner::set_filter(unsigned long flags) noexcept {
     static_assert(sizeof(BpfInstruction) == sizeof(sock_filter));
     sock_fprog filter{};
     filter.len = static_cast<unsigned short>(in_.program->seccomp.size());
     filter.filter = reinterpret_cast<sock_filter*>(const_cast<BpfInstruction*>(in_.program->seccomp.data()));
-    return result_of(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, in_.program->seccomp_flags, &filter));
+    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+}
+
+int ChildRunner::run(const step::InstallSeccomp& step) noexcept {
+    if (step.agent.valid()) return install_with_listener(step.agent);
+    return result_of(set_filter(in_.program->seccomp_flags));
 }
 
 int ChildRunner::run(const step::SetBounding& step) noexcept {

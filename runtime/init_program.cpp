@@ -67,6 +67,7 @@ std::vector<std::string> input_slots(const LaunchShape& shape) {
     for (std::size_t i = 0; i < shape.id_maps; ++i) names.push_back(fmt::format("idmap{}", i));
     if (shape.init) names.emplace_back("init");
     if (shape.start_socket) names.emplace_back("start");
+    if (shape.seccomp_agent) names.emplace_back("agent");
     return names;
 }
 

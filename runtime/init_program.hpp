@@ -292,7 +292,9 @@ struct RunHook {
     Slot state, output;
 };
 struct NoNewPrivileges {};
-struct InstallSeccomp {};  ///< `InitProgram::seccomp`
+struct InstallSeccomp {  ///< `InitProgram::seccomp`
+    Slot agent;          ///< with a listener: the connection by which it is handed over
+};
 struct SetBounding {
     std::uint64_t keep = 0;
     int last_capability = 40;
@@ -364,6 +366,7 @@ struct LaunchShape {
     std::size_t id_maps = 0;            ///< user namespaces of wanted_id_maps(): slots "idmap0", …
     bool joined_pid_namespace = false;  ///< the parent clones into another pid namespace
     bool start_socket = false;          ///< LaunchOptions::start_socket, slot "start"
+    bool seccomp_agent = false;         ///< the profile notifies; slot "agent"
     int preserve_fds = 0;
     bool new_keyring = true;
     bool pivot = true;

@@ -225,7 +225,9 @@ class StepWords {
     }
     std::string operator()(const step::RunHook& s) const { return "run " + s.hook.path; }
     std::string operator()(const step::NoNewPrivileges&) const { return "no new privileges"; }
-    std::string operator()(const step::InstallSeccomp&) const { return "install filter"; }
+    std::string operator()(const step::InstallSeccomp& step) const {
+        return step.agent.valid() ? "install filter and hand its listener over" : "install filter";
+    }
     std::string operator()(const step::SetBounding& s) const {
         return "bounding " + capability_words(s.keep);
     }

@@ -6,6 +6,8 @@
 #include "runtime/init_child.hpp"
 #include "runtime/pending_process.hpp"
 #include "runtime/protected_exe.hpp"
+#include "runtime/seccomp_listener.hpp"
+#include "runtime/seccomp_program.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +107,8 @@ using State = PendingProcess::State;
 struct CloneOptions {
     int pid_namespace = -1;
     const LaunchOptions* launch = nullptr;
+    const SeccompProfile* notifying = nullptr;  ///< the profile, if it has a listener
+    std::function<std::string(pid_t)> container_state{};
 };
 
 // Fills the table of descriptors: inputs as the parent has them, the rest empty.
@@ -151,15 +155,23 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
     check_preserved(preserved);
     const UniqueFd child_end = above(2 + preserved, std::move(channel.b));
 
+    std::optional<SharedText> agent_text;
+    if (options.notifying) agent_text.emplace();
     Preparation child;
     prepare_descriptors(child, state->program, inputs, child_end.get(), preserved);
     prepare_vectors(child, state->program);
     if (options.launch->record_times) state->times = SharedTimes{state->program.steps.size() + 1};
-    child.input = ChildInput{&state->program,      child.fds.data(),
-                             child_end.get(),      child.keep.data(),
-                             child.keep.size(),    child.argv.data(),
-                             child.env.data(),     child.home_entry ? &child.home_entry : nullptr,
-                             child.scratch.data(), child.scratch.size(),
+    child.input = ChildInput{&state->program,
+                             child.fds.data(),
+                             child_end.get(),
+                             child.keep.data(),
+                             child.keep.size(),
+                             child.argv.data(),
+                             child.env.data(),
+                             child.home_entry ? &child.home_entry : nullptr,
+                             child.scratch.data(),
+                             child.scratch.size(),
+                             agent_text ? agent_text->content() : nullptr,
                              state->times.get()};
 
     int pidfd = -1;
@@ -190,6 +202,9 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
         throw failure;
     }
     state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
+    if (agent_text)
+        agent_text->write(
+            container_process_state(pid, options.container_state(pid), options.notifying->listener_metadata));
     if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();
     return PendingProcess{std::move(state)};
 }
@@ -198,7 +213,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
 struct Inputs {
     LaunchShape shape;
     std::map<std::string, int> fds;
-    UniqueFd init, start;
+    UniqueFd init, start, agent;
     std::vector<UniqueFd> id_maps;
 
     void add_streams(const LaunchFds& given) {
@@ -224,6 +239,16 @@ struct Inputs {
         if (!shape.start_socket) return;
         start = above(2 + options.preserve_fds, duplicate_fd(options.start_socket));
         fds["start"] = start.get();
+    }
+    /// The profile, when its listener goes to an agent, which is connected now.
+    const SeccompProfile* add_agent(const SeccompSpec& seccomp, int preserve_fds) {
+        const bool asks =
+            seccomp.kind == SeccompSpec::Kind::profile && seccomp.profile && asks_listener(*seccomp.profile);
+        if (!asks) return nullptr;
+        agent = above(2 + preserve_fds, connect_seccomp_agent(seccomp.profile->listener_path));
+        shape.seccomp_agent = true;
+        fds["agent"] = agent.get();
+        return &*seccomp.profile;
     }
     void add_init(const std::string& path, int preserve_fds) {
         init = above(2 + preserve_fds, protected_program(path));
@@ -281,6 +306,10 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
     inputs.add_id_maps(spec);
     CloneOptions clone{-1, &options};
+    clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);
+    clone.container_state = options.container_state;
+    if (!clone.container_state)
+        clone.container_state = [&spec](pid_t pid) { return creating_state(spec.id, pid, spec.annotations); };
     UniqueFd pid_namespace;
     for (const NamespaceSpec& entry : spec.namespaces) {
         if (entry.path.empty() || (entry.kind == NamespaceKind::network && inputs.shape.network)) continue;
@@ -318,7 +347,11 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
     }
     if (!target.init->alive()) throw ended();  // else what was read may be of a process with a recycled pid
     const bool own_pid = (namespaces & CLONE_NEWPID) != 0;
-    const CloneOptions clone{own_pid ? target.init->pidfd() : -1, &options};
+    CloneOptions clone{own_pid ? target.init->pidfd() : -1, &options};
+    clone.notifying = inputs.add_agent(target.seccomp, options.preserve_fds);
+    clone.container_state = options.container_state;
+    if (clone.notifying && !clone.container_state)
+        throw Error{ErrorKind::internal, "an exec under a notifying profile needs the container's state"};
     InitProgram program =
         build_exec_program(process, target.seccomp, namespaces & ~CLONE_NEWPID, facts, inputs.shape);
     try {

@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,6 +70,9 @@ struct LaunchOptions {
     /// its channel (the caller may `detach` and exit, and the child lives on) and accepts one connection (`start_through`). The
     /// listening socket is closed with that, so a container starts exactly once. A failure behind the gate goes to who has connected.
     int start_socket = -1;
+    /// The container's state document (JSON) for a process that this one has as `pid`: what the agent of a seccomp profile
+    /// with SCMP_ACT_NOTIFY is told. Called once, after the clone, with such a profile only; empty: made from the spec.
+    std::function<std::string(pid_t pid)> container_state{};
 };
 
 /// A process between clone and exec. Destroyed before exec (and not detached) it kills the process (and reaps it unless

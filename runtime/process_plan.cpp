@@ -176,20 +176,20 @@ void ProcessPlanner::plan_gate() {
     }
     b_.purpose("waiting for the start");
     b_.add(step::ResetSignals{});
-    b_.add(step::Gate{terminal_, b_.input("start"), {b_.input("init")}, shape_.preserve_fds});
+    b_.add(
+        step::Gate{terminal_, b_.input("start"), {b_.input("init"), b_.input("agent")}, shape_.preserve_fds});
 }
 
 void ProcessPlanner::plan_seccomp() {
     if (b_.program().seccomp.empty()) return;
     b_.purpose("installing the system call filter");
-    b_.add(step::InstallSeccomp{});
+    b_.add(step::InstallSeccomp{notifies_ ? b_.input("agent") : Slot{}});
 }
 
 void ProcessPlanner::take_profile() {
     if (!seccomp_.profile) throw Error{ErrorKind::internal, "a seccomp profile is asked for but not given"};
     SeccompFilter filter = compile_profile(*seccomp_.profile);
-    if (filter.notifies)
-        throw Error{ErrorKind::not_supported, "seccomp: SCMP_ACT_NOTIFY is not supported yet"};
+    notifies_ = filter.notifies;
     b_.program().seccomp = std::move(filter.code);
     b_.program().seccomp_flags = filter.flags;
 }

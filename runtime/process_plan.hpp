@@ -36,6 +36,7 @@ class ProcessPlanner {
     const HostFacts& facts_;
     const LaunchShape& shape_;
     Slot terminal_;
+    bool notifies_ = false;  ///< the filter has a listener
 };
 
 /// The value of `key` among `K=V` entries.

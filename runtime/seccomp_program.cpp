@@ -241,6 +241,13 @@ class ProfileCompiler {
 
 }  // namespace
 
+bool asks_listener(const SeccompProfile& profile) {
+    constexpr const char* kNotify = "SCMP_ACT_NOTIFY";
+    return profile.default_action == kNotify ||
+           std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
+                       [](const SeccompRule& rule) { return rule.action == kNotify; });
+}
+
 SeccompFilter compile_profile(const SeccompProfile& profile) {
     static_assert(sizeof(BpfInstruction) == sizeof(sock_filter));
     return ProfileCompiler{profile}.compile();

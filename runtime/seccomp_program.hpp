@@ -21,6 +21,9 @@ struct SeccompFilter {
     bool notifies = false;    ///< some call asks the listener: it is installed with a listening descriptor
 };
 
+/// Whether a rule or the default asks a listener; cheap, and true too when its calls turn out to be of other kernels.
+bool asks_listener(const SeccompProfile& profile);
+
 /// Throws Error(invalid_input) for a word that does not exist or values that can't be, Error(not_supported) for a
 /// filter beyond the kernel's 4096 instructions.
 SeccompFilter compile_profile(const SeccompProfile& profile);
