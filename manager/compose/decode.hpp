@@ -15,7 +15,9 @@ Project decode(const Tree& tree, const Node& root, const Node& disabled, const V
 // One function for each part of the model, in a file of its own.
 Service decode_service(const Tree& tree, const Entry& entry);
 /// What `deploy` says goes before the service's own keys.
-void decode_deploy(const Node& deploy, Service& service);
+void decode_deploy(const Tree& tree, const Node& deploy, Service& service);
+/// Adds a list of device requests.
+void decode_device_requests(const Tree& tree, const Node& list, std::vector<DeviceRequest>& requests);
 std::vector<VolumeMount> decode_mounts(const Tree& tree, const Node& service);
 std::vector<FileGrant> decode_grants(const Tree& tree, const Node& list);
 

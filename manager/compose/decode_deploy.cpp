@@ -36,7 +36,20 @@ RestartPolicy decode_policy(const Node& map) {
 
 }  // namespace
 
-void decode_deploy(const Node& deploy, Service& service) {
+void decode_device_requests(const Tree& tree, const Node& list, std::vector<DeviceRequest>& requests) {
+    for (const Entry& entry : list.items()) {
+        const Node& map = *entry.value;
+        if (!is_usable(&map)) continue;
+        DeviceRequest& request = requests.emplace_back();
+        request.driver = member_text(map, "driver");
+        request.capabilities = strings_value(map.find("capabilities"));
+        request.device_ids = strings_value(map.find("device_ids"));
+        request.count = small_integer(map.find("count")).value_or(-1);  // `all` is no number
+        request.position = tree.position(map);
+    }
+}
+
+void decode_deploy(const Tree& tree, const Node& deploy, Service& service) {
     if (const auto replicas = small_integer(deploy.find("replicas"))) service.scale = *replicas;
     if (const Node* resources = usable_member(deploy, "resources")) {
         if (const Node* limits = usable_member(*resources, "limits")) {
@@ -44,8 +57,11 @@ void decode_deploy(const Node& deploy, Service& service) {
             take(service.mem_limit_bytes, bytes_value(limits->find("memory")));
             take(service.pids_limit, integer_value(limits->find("pids")));
         }
-        if (const Node* reservations = usable_member(*resources, "reservations"))
+        if (const Node* reservations = usable_member(*resources, "reservations")) {
             take(service.mem_reservation_bytes, bytes_value(reservations->find("memory")));
+            if (const Node* devices = usable_member(*reservations, "devices"))
+                decode_device_requests(tree, *devices, service.device_requests);
+        }
     }
     if (const Node* policy = usable_member(deploy, "restart_policy"))
         service.restart = decode_policy(*policy);

@@ -1,6 +1,7 @@
 // services.*: one handler for each key that the model has.
 #include "manager/compose/decode.hpp"
 #include "manager/compose/node_values.hpp"
+#include "manager/compose/paths.hpp"
 #include "manager/compose/short_syntax.hpp"
 #include "manager/compose/value_forms.hpp"
 #include "runtime/base/units.hpp"
@@ -28,7 +29,7 @@ class ServiceDecoder {
         }
         service_.volumes = decode_mounts(tree_, map);
         // Last, since it goes before keys of the service that may stand behind it.
-        if (const Node* deploy = usable_member(map, "deploy")) decode_deploy(*deploy, service_);
+        if (const Node* deploy = usable_member(map, "deploy")) decode_deploy(tree_, *deploy, service_);
         if (!service_.network_mode.empty()) service_.ports.clear();  // the user has been told
     }
 
@@ -134,16 +135,33 @@ class ServiceDecoder {
         return names;
     }
 
-    // What is the runtime's default anyway needs no field; what it can't do has been refused.
+    // What is the runtime's default anyway needs no field. Of two that contradict each other the later holds.
     void security(const Node& list) {
-        for (const std::string& item : strings_value(&list)) {
-            const SecurityOption option = parse_security_option(item);
-            if (option.name == "no-new-privileges")
-                service_.security.no_new_privileges = option.value != "false";
-            if (option.value != "unconfined") continue;
-            if (option.name == "seccomp") service_.security.seccomp_unconfined = true;
-            if (option.name == "systempaths") service_.security.system_paths_unconfined = true;
+        SecurityOptions& security = service_.security;
+        for (const Entry& entry : list.items()) {
+            if (!is_usable(entry.value)) continue;
+            const auto [name, value] = parse_security_option(entry.value->text);
+            const bool unconfined = value == "unconfined";
+            if (name == "no-new-privileges") security.no_new_privileges = value != "false";
+            if (name == "systempaths") security.system_paths_unconfined = unconfined;
+            if (name == "seccomp") {
+                security.seccomp_unconfined = unconfined;
+                security.seccomp_file.clear();
+                if (!unconfined && value != "builtin")
+                    security.seccomp_file =
+                        absolute_path(tree_.file(entry.value->file).base_directory, value);
+            }
+            if (name == "apparmor")
+                security.apparmor_profile = unconfined ? std::string{} : std::string{value};
+            if (name == "label" && value != "disable") security.label_parts.emplace_back(value);
         }
+    }
+
+    void time_offsets(const Node& map) {
+        const auto offset = [&map](const char* clock) {
+            return parse_time_offset(member_text(map, clock)).value_or(Duration{});
+        };
+        service_.time_offsets = {offset("monotonic"), offset("boottime")};
     }
 
     void devices(const Node& list) {
@@ -191,6 +209,8 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"group_add", [](D& d, const Node& n) { d.service_.group_add = strings_value(&n); }},
         {"attach", [](D& d, const Node& n) { d.service_.attach = flag(n); }},
         {"annotations", [](D& d, const Node& n) { d.service_.annotations = decode_texts(&n); }},
+        {"gpus", [](D& d, const Node& n) { decode_device_requests(d.tree_, n, d.service_.device_requests); }},
+        {"x-time-offset", [](D& d, const Node& n) { d.time_offsets(n); }},
         {"security_opt", [](D& d, const Node& n) { d.security(n); }},
         {"container_name", [](D& d, const Node& n) { d.service_.container_name = text(n); }},
         {"init", [](D& d, const Node& n) { d.service_.init = flag(n); }},

@@ -91,19 +91,20 @@ class SupportCheck {
             not_supported(*policy, "pull_policy \"build\" is not supported yet",
                           "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
-        expect_one_of(usable_member(service, "pid"), {"host"}, "pid");
-        expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host"}, "ipc");
+        expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host", "none"}, "ipc");
         expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
+        expect_one_of(usable_member(service, "runtime"), {"stack-runtime"}, "runtime");
         expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
-        if (const Node* options = usable_member(service, "security_opt"))
-            for (const Entry& option : options->items()) check_security_option(*option.value);
         if (const Node* devices = usable_member(service, "devices"))
             for (const Entry& device : devices->items())
                 if (const Node* source = usable_member(*device.value, "source");
-                    source && !source->text.starts_with('/'))
-                    not_supported(*source,
-                                  fmt::format("the CDI device \"{}\" is not supported yet", source->text),
-                                  "nodes are given by their path: /dev/...");
+                    source && !source->text.starts_with('/') && !is_qualified_device(source->text))
+                    not_supported(
+                        *source, fmt::format("\"{}\" names no device", source->text),
+                        "write the path of a node, /dev/..., or a name of CDI: vendor.com/class=name");
+        check_device_requests(usable_member(service, "gpus"));
+        if (const Node* reservations = reservations_of(service))
+            check_device_requests(usable_member(*reservations, "devices"));
         if (const Node* links = usable_member(service, "links"))
             for (const Entry& link : links->items()) check_link(*link.value);
         if (const Node* mounts = usable_member(service, "volumes"))
@@ -113,6 +114,32 @@ class SupportCheck {
         if (const Node* logging = usable_member(service, "logging"))
             if (const Node* driver = usable_member(*logging, "driver"); driver && is_log_driver(driver->text))
                 expect_one_of(driver, {"json-file", "local"}, "the log driver");
+    }
+
+    static const Node* reservations_of(const Node& service) {
+        const Node* deploy = usable_member(service, "deploy");
+        const Node* resources = deploy ? usable_member(*deploy, "resources") : nullptr;
+        return resources ? usable_member(*resources, "reservations") : nullptr;
+    }
+
+    // Who carries out a request are the CDI files of a vendor: it must be known which vendor is meant.
+    void check_device_requests(const Node* list) {
+        if (!list) return;
+        for (const Entry& request : list->items()) {
+            const std::string driver = member_text(*request.value, "driver");
+            const std::vector<std::string> wanted = strings_value(request.value->find("capabilities"));
+            const bool gpu = wanted.empty() || std::find(wanted.begin(), wanted.end(), "gpu") != wanted.end();
+            if (driver == "cdi" || is_device_kind(driver) || (gpu && is_gpu_driver(driver))) continue;
+            not_supported(
+                *request.value,
+                driver.empty() ? fmt::format("no driver is known for the capabilities {}", join(wanted, ", "))
+                               : fmt::format("there is no device driver \"{}\"", driver),
+                "the drivers are nvidia and amd for gpu, cdi with full names as device_ids, and any "
+                "kind of CDI: vendor.com/class");
+        }
+    }
+    static bool is_gpu_driver(std::string_view name) {
+        return name.empty() || name == "nvidia" || name == "amd";
     }
 
     // Those of the Compose format that write somewhere on this host, or nowhere.
@@ -138,14 +165,6 @@ class SupportCheck {
         static const std::vector<std::string> kPlatforms = {"linux"};
 #endif
         return kPlatforms;
-    }
-
-    void check_security_option(const Node& node) {
-        const SecurityOption option = parse_security_option(node.text);
-        if (option.name == "no-new-privileges" || option.value == "unconfined") return;
-        if (option.name == "label" && option.value == "disable") return;
-        not_supported(node, fmt::format("security_opt \"{}\" is not supported yet", node.text),
-                      option.name == "seccomp" ? "the built-in profile and seccomp=unconfined are" : "");
     }
 
     // Values that the runtime replaces by one that it has.

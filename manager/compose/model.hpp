@@ -114,17 +114,37 @@ struct Logging {
 struct SecurityOptions {
     bool no_new_privileges = false;
     bool seccomp_unconfined = false;
+    std::string seccomp_file;      ///< absolute path of a profile file; empty: the built-in profile
+    std::string apparmor_profile;  ///< empty: none of the service's own
+    std::vector<std::string>
+        label_parts;  ///< of an SELinux label: `type:NAME`, `level:…`, `user:…`, `role:…`
     bool system_paths_unconfined = false;  ///< nothing below /proc and /sys is masked or read-only
     bool operator==(const SecurityOptions&) const = default;
 };
 
+/// `x-time-offset`: what the clocks of a time namespace of the service's own are ahead (or behind).
+struct TimeOffsets {
+    Duration monotonic{}, boottime{};
+    bool operator==(const TimeOffsets&) const = default;
+};
+
 /// One entry of `devices`.
 struct DeviceGrant {
-    std::string source;       ///< on the host: a device node, or a directory of them
+    std::string
+        source;  ///< on the host: a device node, or a directory of them; or a name of CDI, without a slash in front
     std::string target;       ///< in the container
     std::string permissions;  ///< of `rwm`
     Position position;
     bool operator==(const DeviceGrant&) const = default;
+};
+
+/// One entry of `gpus` or `deploy.resources.reservations.devices`.
+struct DeviceRequest {
+    std::string driver;  ///< empty: by capability
+    std::vector<std::string> capabilities, device_ids;
+    int count = -1;  ///< -1: all; of no meaning with device_ids
+    Position position;
+    bool operator==(const DeviceRequest&) const = default;
 };
 
 struct Service {
@@ -157,9 +177,11 @@ struct Service {
     std::vector<std::string> cap_add, cap_drop;
     bool privileged = false;
     std::vector<DeviceGrant> devices;
+    std::vector<DeviceRequest> device_requests;
     std::vector<std::string> device_cgroup_rules;  ///< `c 42:* rmw`
     /// Namespaces that are not the container's own: empty, or `host`; pid and ipc also `service:NAME`.
     std::string pid_mode, ipc_mode, uts_mode, cgroup_mode;
+    TimeOffsets time_offsets;
     SecurityOptions security;
     std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;
     std::optional<std::int64_t> memswap_limit_bytes;  ///< memory and swap together; -1: no limit

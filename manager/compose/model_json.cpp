@@ -128,7 +128,25 @@ template <class V>
 void members(V& v, std::type_identity<SecurityOptions>) {
     v("no_new_privileges", &SecurityOptions::no_new_privileges);
     v("seccomp_unconfined", &SecurityOptions::seccomp_unconfined);
+    v("seccomp_file", &SecurityOptions::seccomp_file);
+    v("apparmor_profile", &SecurityOptions::apparmor_profile);
+    v("label_parts", &SecurityOptions::label_parts);
     v("system_paths_unconfined", &SecurityOptions::system_paths_unconfined);
+}
+
+template <class V>
+void members(V& v, std::type_identity<DeviceRequest>) {
+    v("driver", &DeviceRequest::driver);
+    v("capabilities", &DeviceRequest::capabilities);
+    v("device_ids", &DeviceRequest::device_ids);
+    v("count", &DeviceRequest::count);
+    v("position", &DeviceRequest::position);
+}
+
+template <class V>
+void members(V& v, std::type_identity<TimeOffsets>) {
+    v("monotonic", &TimeOffsets::monotonic);
+    v("boottime", &TimeOffsets::boottime);
 }
 
 template <class V>
@@ -182,11 +200,13 @@ void members(V& v, std::type_identity<Service>) {
     v("cap_drop", &Service::cap_drop);
     v("privileged", &Service::privileged);
     v("devices", &Service::devices);
+    v("device_requests", &Service::device_requests);
     v("device_cgroup_rules", &Service::device_cgroup_rules);
     v("pid_mode", &Service::pid_mode);
     v("ipc_mode", &Service::ipc_mode);
     v("uts_mode", &Service::uts_mode);
     v("cgroup_mode", &Service::cgroup_mode);
+    v("time_offsets", &Service::time_offsets);
     v("security", &Service::security);
     v("mem_limit_bytes", &Service::mem_limit_bytes);
     v("mem_reservation_bytes", &Service::mem_reservation_bytes);

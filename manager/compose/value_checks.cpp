@@ -104,6 +104,8 @@ constexpr std::string_view kMacHint = "write six pairs of hex digits: 02:42:ac:1
 constexpr std::string_view kPlatformHint = "write OS[/ARCHITECTURE[/VARIANT]]: linux/amd64";
 constexpr std::string_view kSizeOfSubnet = "write a subnet such as 10.5.0.0/16";
 
+constexpr std::string_view kOffsetHint = "write it like 1h30m, or -10s";
+
 constexpr FormRule kForms[] = {
     {"services.*.image", is_image_text, "image", "write NAME[:TAG][@DIGEST]"},
     {"services.*.pre_start[].image", is_image_text, "image", "write NAME[:TAG][@DIGEST]"},
@@ -129,7 +131,10 @@ constexpr FormRule kForms[] = {
      "they are letters of r, w and m"},
     {"services.*.device_cgroup_rules", is_device_cgroup_rule, "device rule", "write it like \"c 1:3 rwm\""},
     {"services.*.security_opt", is_security_option, "security option",
-     "it is one of no-new-privileges, seccomp=…, apparmor=…, label=…, systempaths=unconfined"},
+     "it is one of no-new-privileges, seccomp=…, apparmor=…, label=disable or type:…, "
+     "systempaths=unconfined"},
+    {"services.*.x-time-offset.monotonic", is_time_offset, "time offset", kOffsetHint},
+    {"services.*.x-time-offset.boottime", is_time_offset, "time offset", kOffsetHint},
     {"networks.*.ipam.config[].subnet", is_cidr, "subnet", kSizeOfSubnet},
     {"networks.*.ipam.config[].ip_range", is_cidr, "ip_range", kSizeOfSubnet},
     {"networks.*.ipam.config[].gateway", is_ip_address, "gateway", "write an IP address"},

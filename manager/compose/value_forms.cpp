@@ -43,6 +43,32 @@ std::string address_bytes(std::string_view text) {
     return {};
 }
 
+// `type:container_t`: a part of an SELinux label that is set by itself.
+bool is_label_part(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    const std::string_view part = text.substr(0, colon);
+    return colon != std::string_view::npos && colon + 1 < text.size() &&
+           (part == "user" || part == "role" || part == "type" || part == "level");
+}
+
+// Parts of the names of devices, Container Device Interface 1.1.
+bool is_ascii_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_ascii_alphanumeric(char c) {
+    return is_ascii_letter(c) || (c >= '0' && c <= '9');
+}
+
+// Alphanumeric at the ends, also one of `inner` between them.
+bool is_cdi_part(std::string_view text, std::string_view inner, bool begins_with_letter) {
+    if (text.empty() || !is_ascii_alphanumeric(text.front()) || !is_ascii_alphanumeric(text.back()))
+        return false;
+    if (begins_with_letter && !is_ascii_letter(text.front())) return false;
+    return std::all_of(text.begin(), text.end(), [inner](char c) {
+        return is_ascii_alphanumeric(c) || inner.find(c) != std::string_view::npos;
+    });
+}
+
 }  // namespace
 
 bool is_image_text(std::string_view text) {
@@ -148,17 +174,45 @@ bool is_device_cgroup_rule(std::string_view text) {
            });
 }
 
+bool is_device_kind(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    return slash != std::string_view::npos && is_cdi_part(text.substr(0, slash), "_-.", true) &&
+           is_cdi_part(text.substr(slash + 1), "_-", true);
+}
+
+bool is_device_name(std::string_view text) {
+    return is_cdi_part(text, "_-.:", false);
+}
+
+bool is_qualified_device(std::string_view text) {
+    const std::size_t equals = text.find('=');
+    return equals != std::string_view::npos && is_device_kind(text.substr(0, equals)) &&
+           is_device_name(text.substr(equals + 1));
+}
+
 bool is_security_option(std::string_view text) {
     const auto [name, value] = parse_security_option(text);
     if (name == "no-new-privileges") return text == name || value == "true" || value == "false";
     if (name == "systempaths") return value == "unconfined";
-    return !value.empty() && (name == "seccomp" || name == "apparmor" || name == "label");
+    if (name == "label") return value == "disable" || is_label_part(value);
+    return !value.empty() && (name == "seccomp" || name == "apparmor");
 }
 
 SecurityOption parse_security_option(std::string_view text) {
     const std::size_t cut = text.find_first_of(":=");
     if (cut == std::string_view::npos) return {text, {}};
     return {text.substr(0, cut), text.substr(cut + 1)};
+}
+
+bool is_time_offset(std::string_view text) {
+    return parse_time_offset(text).has_value();
+}
+
+std::optional<std::chrono::nanoseconds> parse_time_offset(std::string_view text) {
+    const bool behind = text.starts_with('-');
+    const auto span = parse_duration(behind ? text.substr(1) : text);
+    if (!span) return std::nullopt;
+    return behind ? -*span : *span;
 }
 
 bool is_namespaced_sysctl(std::string_view name) {

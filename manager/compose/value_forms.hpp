@@ -2,6 +2,7 @@
 // key is value_checks.cpp.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ bool is_interface_name(std::string_view text);      ///< up to 15 characters, no
 bool is_cpu_set(std::string_view text);             ///< `0-3,5`
 bool is_device_permissions(std::string_view text);  ///< of r, w and m
 bool is_device_cgroup_rule(std::string_view text);  ///< `c 1:3 rwm`
+bool is_device_kind(std::string_view text);         ///< of CDI: `vendor.com/class`
+bool is_device_name(std::string_view text);         ///< of CDI, within its kind: `0`, `all`, `mig-1:2`
+bool is_qualified_device(std::string_view text);    ///< of CDI, whole: `vendor.com/class=name`
 bool is_security_option(std::string_view text);
 /// An option of `security_opt`: `no-new-privileges`, `seccomp=unconfined`, `label:disable`.
 struct SecurityOption {
@@ -32,6 +36,8 @@ struct SecurityOption {
     std::string_view value;  ///< empty: none was given
 };
 SecurityOption parse_security_option(std::string_view text);
+bool is_time_offset(std::string_view text);  ///< a duration, or one with a minus sign
+std::optional<std::chrono::nanoseconds> parse_time_offset(std::string_view text);
 bool is_namespaced_sysctl(std::string_view name);
 bool is_service_reference(std::string_view text);  ///< `service:NAME` or `container:NAME`
 

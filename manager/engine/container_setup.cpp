@@ -1,7 +1,10 @@
 #include "manager/engine/container_setup.hpp"
 
+#include "manager/engine/cdi.hpp"
 #include "manager/engine/host_devices.hpp"
 #include "manager/engine/image_view.hpp"
+#include "manager/engine/security_profiles.hpp"
+#include "manager/engine/service_devices.hpp"
 #include "manager/engine/volume_fill.hpp"
 #include "manager/engine/volume_store.hpp"
 #include "manager/plan/container_files.hpp"
@@ -210,18 +213,23 @@ std::map<std::string, std::string> container_labels(const compose::Project& proj
     return labels;
 }
 
-std::vector<Error> check_container(const compose::Project& project, const compose::Service& service,
-                                   const Image& image) {
+std::vector<Error> check_container(const Paths& paths, const compose::Project& project,
+                                   const compose::Service& service, const Image& image) {
     std::vector<Error> errors;
     check_binds(service, errors);
     check_grants(project.secrets, service.secrets, "secret", service, errors);
     check_grants(project.configs, service.configs, "config", service, errors);
     check_command(service, image, errors);
-    try {
-        static_cast<void>(granted_devices(service));
-    } catch (Error& error) {
-        errors.push_back(error.add_context(fmt::format("service \"{}\"", service.name)));
-    }
+    const auto collect = [&](auto check) {
+        try {
+            check();
+        } catch (Error& error) {
+            errors.push_back(error.add_context(fmt::format("service \"{}\"", service.name)));
+        }
+    };
+    collect([&] { static_cast<void>(granted_devices(service)); });
+    collect([&] { static_cast<void>(device_edits(service, paths.cdi_directories)); });
+    collect([&] { check_security_profiles(service); });
     return errors;
 }
 
@@ -333,7 +341,10 @@ ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const
     inputs.devices = std::move(granted.nodes);
     if (record.service.privileged) add_all_host_devices(inputs.devices);
     inputs.device_rules = std::move(granted.rules);
-    return plan::build_container_spec(inputs);
+    ContainerSpec spec = plan::build_container_spec(inputs);
+    apply_security_profiles(record.service, spec);
+    apply_cdi_edits(device_edits(record.service, paths.cdi_directories), spec);
+    return spec;
 }
 
 }  // namespace stack::engine

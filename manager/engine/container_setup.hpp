@@ -24,8 +24,8 @@ std::map<std::string, std::string> container_labels(const compose::Project& proj
                                                     const ContainerRecord& record);
 
 /// Errors that creating the container would meet: bind sources, secrets, the command.
-std::vector<Error> check_container(const compose::Project& project, const compose::Service& service,
-                                   const Image& image);
+std::vector<Error> check_container(const Paths& paths, const compose::Project& project,
+                                   const compose::Service& service, const Image& image);
 
 /// `upper` and `work` below the container's directory; the root directory's owner and mode are the image's. Blocks.
 void make_writable_layer(const std::string& directory, const Image& image);

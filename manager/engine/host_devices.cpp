@@ -66,6 +66,7 @@ std::vector<DeviceSpec> nodes_of(const compose::DeviceGrant& grant) {
 GrantedDevices granted_devices(const compose::Service& service) {
     GrantedDevices result;
     for (const compose::DeviceGrant& grant : service.devices) {
+        if (!grant.source.starts_with('/')) continue;  // a name of CDI: service_devices.hpp
         for (DeviceSpec& node : nodes_of(grant)) {
             result.rules.push_back({.allow = true,
                                     .type = node.type,

@@ -13,7 +13,7 @@ struct GrantedDevices {
     std::vector<DeviceRule> rules;
 };
 
-/// What `devices` names: a node, or every node below a directory, with the owner, mode and number that it has now. Throws
+/// What `devices` names by path: a node, or every node below a directory, with the owner, mode and number that it has now. Throws
 /// Error(not_found, invalid_input) at the entry's position.
 GrantedDevices granted_devices(const compose::Service& service);
 

@@ -3,6 +3,7 @@
 #include "manager/engine/container_setup.hpp"
 #include "manager/engine/project_network.hpp"
 #include "manager/engine/running_containers.hpp"
+#include "manager/engine/security_profiles.hpp"
 #include "manager/engine/volume_store.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "runtime/base/clock.hpp"
@@ -131,7 +132,9 @@ Task<std::vector<Error>> LocalEngine::check(std::vector<CreateRequest> to_create
             try {
                 const std::optional<Image> image = impl_->images.find(service.image);
                 if (!image) static_cast<void>(impl_->images.get(service.image));
-                for (Error& error : check_container(*request.project, service, *image))
+                if (std::optional<std::string> note = security_note(service); note && on_note)
+                    on_note(std::move(*note));
+                for (Error& error : check_container(impl_->paths, *request.project, service, *image))
                     errors.push_back(std::move(error));
             } catch (Error& error) {
                 const auto key = service.positions.find("image");

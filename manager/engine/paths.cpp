@@ -1,6 +1,7 @@
 #include "manager/engine/paths.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/text.hpp"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -59,6 +60,9 @@ Paths find_paths(const std::string& root_argument, const std::string& run_root_a
         const std::string beside = directory + "/" + name;
         return ::access(beside.c_str(), X_OK) == 0 ? beside : libexec + "/" + name;
     };
+    const std::string cdi = variable("STACK_CDI_DIRS");
+    for (const std::string& path : split(cdi.empty() ? "/etc/cdi:/var/run/cdi" : cdi, ':'))
+        if (!path.empty()) paths.cdi_directories.push_back(absolute(path));
     paths.keeper = program("stack-keeper");
     paths.init = program("stack-init");
     paths.image_worker = program("stack-image");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace stack::engine {
 
@@ -13,6 +14,9 @@ struct Paths {
     std::string keeper;        ///< stack-keeper
     std::string init;          ///< stack-init
     std::string image_worker;  ///< stack-image
+
+    /// Where device drivers describe their devices (CDI), the last one first: STACK_CDI_DIRS, else /etc/cdi and /var/run/cdi.
+    std::vector<std::string> cdi_directories{};
 
     [[nodiscard]] std::string projects() const { return data_root + "/projects"; }
     [[nodiscard]] std::string project(const std::string& name) const { return projects() + "/" + name; }

@@ -1,11 +1,15 @@
 #include "manager/engine/running_containers.hpp"
 
+#include "manager/engine/container_hooks.hpp"
 #include "manager/engine/container_setup.hpp"
+#include "manager/plan/blame.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/trace.hpp"
+#include "runtime/hooks.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -37,6 +41,11 @@ logs::LogTarget log_target(const Paths& paths, const ContainerRecord& record) {
     if (logging.max_file && *logging.max_file > 0)
         target.max_files = static_cast<unsigned>(*logging.max_file);
     return target;
+}
+
+// What hooks and seccomp agents know as the container's bundle.
+std::string bundle_of(const Paths& paths, const ContainerRecord& record) {
+    return container_directory(paths, record.project, record.id);
 }
 
 // Both sides of a new container's standard streams.
@@ -189,17 +198,80 @@ Task<> RunningContainers::await_gate(PendingProcess* process) {
     while (!process->at_gate()) co_await ready.readable();
 }
 
+UniqueFd RunningContainers::shared_pid_namespace(const ContainerRecord& record) const {
+    const std::string& mode = record.service.pid_mode;
+    const std::size_t colon = mode.find(':');
+    if (colon == std::string::npos) return {};
+    const std::string name = mode.substr(colon + 1);
+    const bool by_service = mode.starts_with("service:");
+    const Live* target = nullptr;
+    for (const auto& [id, live] : live_) {
+        const ContainerRecord& other = live->record;
+        const bool named = by_service ? other.service_name == name && !other.oneoff : other.name == name;
+        if (named && (!target || other.number < target->record.number)) target = live.get();
+    }
+    const auto missing = [&] {
+        return plan::blame(Error{ErrorKind::conflict,
+                                 fmt::format("{} \"{}\", whose processes are to be shared, is not running",
+                                             by_service ? "service" : "container", name)},
+                           record.service, "pid");
+    };
+    if (!target) throw missing();
+    UniqueFd space{::open(fmt::format("/proc/{}/ns/pid", target->init.pid()).c_str(), O_RDONLY | O_CLOEXEC)};
+    // Opened by number: it is the right one if the process that had it still lives.
+    if (!space.valid() || !target->init.alive()) throw missing();
+    return space;
+}
+
+Task<> RunningContainers::run_creating_hooks(std::shared_ptr<Live> container, PendingProcess* process) {
+    const ContainerSpec& spec = container->spec;
+    if (!has_creating_hooks(spec.hooks)) co_return;
+    const std::string bundle = bundle_of(paths_, container->record);
+    write_hook_bundle(spec, bundle);
+    AsyncFd ready{loop_, duplicate_fd(process->wait_fd())};
+    while (!process->at_hooks()) co_await ready.readable();
+    const std::string state = hook_state(spec, bundle, "creating", process->pid());
+    auto work = [container, state] {
+        run_hooks("prestart", container->spec.hooks.prestart, state);
+        run_hooks("createRuntime", container->spec.hooks.create_runtime, state);
+    };
+    std::function<void()> job = work;
+    co_await run_blocking(loop_, std::move(job));
+    process->hooks_done(state);
+}
+
+// poststart or poststop.
+Task<> RunningContainers::run_late_hooks(std::string kind, std::shared_ptr<Live> container, pid_t pid) {
+    const bool starting = kind == "poststart";
+    const HookSpecs& hooks = container->spec.hooks;
+    const std::vector<HookSpec>& list = starting ? hooks.poststart : hooks.poststop;
+    if (list.empty()) co_return;
+    const std::string bundle = bundle_of(paths_, container->record);
+    const std::string state = hook_state(container->spec, bundle, starting ? "running" : "stopped", pid);
+    auto work = [container, &list, kind, state] { run_hooks(kind, list, state); };
+    std::function<void()> job = work;
+    co_await run_blocking(loop_, std::move(job));
+}
+
 Task<> RunningContainers::await_exec(PendingProcess* process) {
     AsyncFd ready{loop_, duplicate_fd(process->wait_fd())};
     while (!process->started()) co_await ready.readable();
 }
 
-LaunchOptions RunningContainers::launch_options(const Cgroup& cgroup) const {
+// `container` must outlive the options.
+LaunchOptions RunningContainers::launch_options(const Live& container) const {
+    const Cgroup& cgroup = container.cgroup;
     LaunchOptions options;
     options.clone_parent = true;  // the keeper reaps, whatever happens to us
     options.cgroup.clone_into = cgroup.clone_into_fd();
     options.cgroup.task_files = cgroup.task_fds();
     options.init_path = paths_.init;
+    options.container_state = [this, &container](pid_t pid) {
+        const bool running = container.init.valid();
+        const pid_t init = running ? container.init.pid() : pid;
+        return hook_state(container.spec, bundle_of(paths_, container.record),
+                          running ? "running" : "creating", init);
+    };
     return options;
 }
 
@@ -249,6 +321,11 @@ Task<> RunningContainers::finish(std::string id, ExitRecord exit, int code) {
     pump_.remove(id);
     keeper_.drop(io_key(id));
     co_await remove_cgroup_of(container->record);
+    try {
+        co_await run_late_hooks("poststop", container, 0);
+    } catch (const Error& error) {
+        log_.warning("{}: {}", container->record.name, error.what());
+    }
     live_.erase(id);
     if (events_.container_exit) events_.container_exit(report);
     keeper_.acknowledge(exit.sequence);
@@ -292,11 +369,14 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     ContainerStdio stdio{container->spec.process.terminal, record.service.stdin_open};
     LaunchFds fds = stdio.child_ends();
     fds.network_namespace = netns;
+    const UniqueFd pid_namespace = shared_pid_namespace(record);
+    if (pid_namespace.valid()) fds.named["pid"] = pid_namespace.get();
     TraceSpan begin{"runtime.begin", record.name};
-    PendingProcess process = begin_launch(container->spec, fds, launch_options(container->cgroup), facts_);
+    PendingProcess process = begin_launch(container->spec, fds, launch_options(*container), facts_);
     begin.end();
     stdio.close_child_ends();
     TraceSpan setup{"runtime.setup", record.name};
+    co_await run_creating_hooks(container, &process);
     co_await await_gate(&process);
     setup.end();
     if (container->spec.process.terminal) stdio.take_terminal(process);
@@ -311,9 +391,18 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     live_[id] = container;
     pump_.add(id, log_target(paths_, record), stdio.release_streams());
     const TraceSpan exec{"runtime.exec", record.name};
-    process.release();
+    const std::string bundle = bundle_of(paths_, record);
+    process.release(hook_state(container->spec, bundle, "created", outcome.pid));
     co_await await_exec(&process);
-    co_return outcome;
+    std::exception_ptr failure;
+    try {
+        co_await run_late_hooks("poststart", container, outcome.pid);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure) co_return outcome;
+    container->cgroup.kill_all();
+    std::rethrow_exception(failure);
 }
 
 Task<ExecStarted> RunningContainers::exec(std::string id, ExecRequest request) {
@@ -339,7 +428,7 @@ Task<ExecStarted> RunningContainers::exec(std::string id, ExecRequest request) {
     ExecTarget target;
     target.init = &container->init;
     target.seccomp = container->spec.seccomp;
-    PendingProcess pending = begin_exec(target, process, fds, launch_options(container->cgroup), facts_);
+    PendingProcess pending = begin_exec(target, process, fds, launch_options(*container), facts_);
     co_await await_gate(&pending);
     ExecStarted started;
     started.pid = pending.pid();

@@ -71,10 +71,15 @@ class RunningContainers {
     void on_drained(const std::string& id);
     Task<> finish(std::string id, ExitRecord exit, int code);
     Task<> watch_stranger(std::shared_ptr<Live> container);
-    [[nodiscard]] LaunchOptions launch_options(const Cgroup& cgroup) const;
+    [[nodiscard]] LaunchOptions launch_options(const Live& container) const;
     Task<LaunchOutcome> start_process(std::shared_ptr<Live> container, int netns,
                                       std::function<void(const LaunchOutcome&)>* at_gate);
+    /// The pid namespace that the container shares with a running one; invalid when it has its own. Throws Error(conflict)
+    /// when there is none to share.
+    [[nodiscard]] UniqueFd shared_pid_namespace(const ContainerRecord& record) const;
     Task<> await_gate(PendingProcess* process);
+    Task<> run_creating_hooks(std::shared_ptr<Live> container, PendingProcess* process);
+    Task<> run_late_hooks(std::string kind, std::shared_ptr<Live> container, pid_t pid);
     Task<> await_exec(PendingProcess* process);
 
     EventLoop& loop_;

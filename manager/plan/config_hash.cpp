@@ -28,6 +28,7 @@ compose::Service relevant_part(compose::Service service) {
     for (compose::FileGrant& grant : service.secrets) grant.position = {};
     for (compose::FileGrant& grant : service.configs) grant.position = {};
     for (compose::DeviceGrant& grant : service.devices) grant.position = {};
+    for (compose::DeviceRequest& request : service.device_requests) request.position = {};
     return service;
 }
 

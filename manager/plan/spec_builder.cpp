@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -157,6 +158,8 @@ void set_size(MountSpec& mount, std::int64_t bytes) {
 // What the service changes of the mounts that every container has.
 std::vector<MountSpec> own_mounts(const Service& service) {
     std::vector<MountSpec> mounts = default_mounts();
+    if (service.ipc_mode == "none")
+        std::erase_if(mounts, [](const MountSpec& mount) { return mount.destination == "/dev/shm"; });
     for (MountSpec& mount : mounts) {
         const bool is_shm = mount.destination == "/dev/shm";
         if (is_shm && service.shm_size_bytes) set_size(mount, *service.shm_size_bytes);
@@ -247,6 +250,8 @@ std::vector<NamespaceSpec> namespaces(const SpecInputs& inputs) {
     for (NamespaceSpec spec : default_namespaces()) {
         if (shares_with_host(inputs.service, spec.kind)) continue;
         if (spec.kind == NamespaceKind::network) spec.path = inputs.network_namespace;
+        if (spec.kind == NamespaceKind::pid && !inputs.service.pid_mode.empty())
+            spec.path = kSharedPidNamespace;
         result.push_back(std::move(spec));
     }
     return result;
@@ -267,6 +272,18 @@ std::set<std::string> covered_targets(const Service& service) {
     std::set<std::string> targets;
     for (const VolumeMount& volume : service.volumes) targets.insert(clean_target(volume.target));
     return targets;
+}
+
+// A time namespace only for who asks for one: its clocks are read more slowly.
+void add_time_offsets(const compose::TimeOffsets& offsets, ContainerSpec& spec) {
+    const auto add = [&spec](const char* clock, compose::Duration offset) {
+        if (offset == compose::Duration{}) return;
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(offset);
+        spec.time_offsets[clock] = {seconds.count(), static_cast<std::uint32_t>((offset - seconds).count())};
+    };
+    add("monotonic", offsets.monotonic);
+    add("boottime", offsets.boottime);
+    if (!spec.time_offsets.empty()) spec.namespaces.push_back({NamespaceKind::time, {}});
 }
 
 }  // namespace
@@ -354,6 +371,7 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     spec.process = process_spec(inputs, hostname);
     spec.mounts = all_mounts(inputs);
     spec.namespaces = namespaces(inputs);
+    add_time_offsets(service.time_offsets, spec);
     spec.cgroups_path = inputs.cgroups_path;
     spec.resources = resources(inputs);
     spec.devices = inputs.devices;

@@ -52,6 +52,9 @@ struct SpecInputs {
     std::vector<DeviceRule> device_rules;
 };
 
+/// NamespaceSpec::path of the pid namespace that `pid: service:NAME` and `container:NAME` share: the launcher's descriptor "pid".
+inline constexpr const char* kSharedPidNamespace = "fd:pid";
+
 /// `file:line:column`, or empty.
 std::string origin_text(const compose::Position& position);
 

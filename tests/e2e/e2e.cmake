@@ -1,8 +1,8 @@
 # The built program, run as a user would. e2e_limits_test measures time and runs again in the emulated machine.
 stack_test(e2e_test e2e TIMEOUT 120
-  SOURCES basics_test.cpp crash_test.cpp dependencies_test.cpp escape_program_test.cpp
+  SOURCES basics_test.cpp cdi_test.cpp crash_test.cpp dependencies_test.cpp escape_program_test.cpp
     foreground_test.cpp host_access_test.cpp input_test.cpp isolation_test.cpp
-    logs_test.cpp network_test.cpp pull_test.cpp registry_test.cpp store_test.cpp update_test.cpp volumes_test.cpp
+    logs_test.cpp network_test.cpp pull_test.cpp registry_test.cpp security_test.cpp store_test.cpp update_test.cpp volumes_test.cpp
   LIBRARIES stack_test_registry stack_test_support)
 stack_test(e2e_limits_test e2e SERIAL TIMEOUT 300 SOURCES limits_test.cpp LIBRARIES stack_test_support)
 # Whoever builds a test of the program wants the program.

@@ -218,7 +218,8 @@ TEST(SpecBuilder, CarriesLimitsAndSecurityOptionsOver) {
     service.cpu_period_us = 200000;
     service.cpuset = "0";
     service.annotations = {{"note", "x"}};
-    service.security = {true, true, true};
+    service.security.no_new_privileges = service.security.seccomp_unconfined = true;
+    service.security.system_paths_unconfined = true;
     const ContainerSpec spec = build_container_spec(in);
     EXPECT_EQ(spec.domainname, "example.test");
     EXPECT_EQ(spec.process.group_add, service.group_add);
@@ -267,6 +268,25 @@ TEST(SpecBuilder, PrivilegedTakesEveryRestrictionAway) {
     EXPECT_TRUE(spec.masked_paths.empty() && spec.readonly_paths.empty());
     EXPECT_THAT(mount_at(spec, "/sys").options, Contains("rw"));
     EXPECT_EQ(spec.resources.devices.back(), (DeviceRule{true, 'a', {}, {}, "rwm"}));
+}
+
+TEST(SpecBuilder, LeavesSharedMemoryOutWithoutIpc) {
+    SpecInputs in = inputs();
+    in.service.ipc_mode = "none";
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_THAT(spec.namespaces, Contains(NamespaceSpec{NamespaceKind::ipc, {}}));
+    EXPECT_TRUE(std::none_of(spec.mounts.begin(), spec.mounts.end(),
+                             [](const MountSpec& mount) { return mount.destination == "/dev/shm"; }));
+}
+
+TEST(SpecBuilder, MakesATimeNamespaceForWhoeverHasOffsets) {
+    SpecInputs in = inputs();
+    EXPECT_THAT(build_container_spec(in).namespaces, Not(Contains(NamespaceSpec{NamespaceKind::time, {}})));
+    in.service.time_offsets = {.monotonic = -1500ms, .boottime = 720h};
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_THAT(spec.namespaces, Contains(NamespaceSpec{NamespaceKind::time, {}}));
+    EXPECT_EQ(spec.time_offsets.at("monotonic"), (TimeOffset{-2, 500'000'000}));
+    EXPECT_EQ(spec.time_offsets.at("boottime"), (TimeOffset{2'592'000, 0}));
 }
 
 TEST(SpecBuilder, HandsDevicesAndTheirRulesOn) {
