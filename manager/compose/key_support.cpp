@@ -93,7 +93,6 @@ class SupportCheck {
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
         expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host", "none"}, "ipc");
         expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
-        expect_one_of(usable_member(service, "runtime"), {"stack-runtime"}, "runtime");
         expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
         if (const Node* devices = usable_member(service, "devices"))
             for (const Entry& device : devices->items())

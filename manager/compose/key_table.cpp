@@ -50,7 +50,7 @@ constexpr KeyRow kRows[] = {
     {"services.*.restart", Shape::string, Merge::usual, 'A', KeyState::works},
     {"services.*.stop_signal", Shape::string, Merge::usual, 'A', KeyState::works},
     {"services.*.stop_grace_period", Shape::duration, Merge::usual, 'A', KeyState::works},
-    {"services.*.runtime", Shape::string, Merge::usual, 'C', KeyState::partly, "stack-runtime, which is how containers run"},
+    {"services.*.runtime", Shape::string, Merge::usual, 'C', KeyState::ignored, "containers are run by the built-in runtime"},
     {"services.*.isolation", Shape::string, Merge::usual, 'C', KeyState::refused, "Windows only"},
     {"services.*.use_api_socket", Shape::boolean, Merge::usual, 'C', KeyState::refused, "there is no engine socket"},
     {"services.*.credential_spec", Shape::map, Merge::usual, 'C', KeyState::refused, "Windows only"},

@@ -95,13 +95,6 @@ services:
               exec("main", {"readlink", "/proc/self/ns/mnt"}).out);
 }
 
-TEST_F(Security, ARuntimeThatIsNotOursIsRefusedByName) {
-    const Outcome outcome = try_up("    runtime: kata\n");
-    EXPECT_NE(outcome.exit_code, 0);
-    EXPECT_THAT(outcome.text(), HasSubstr("runtime \"kata\" is not supported"));
-    EXPECT_TRUE(nothing_was_created());
-}
-
 TEST_F(Security, WithoutIpcThereIsNoSharedMemory) {
     EXPECT_EXIT_CODE(try_up("    ipc: none\n"), 0);
     EXPECT_NE(exec("web", {"ls", "/dev/shm"}).exit_code, 0);

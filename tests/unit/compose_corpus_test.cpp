@@ -29,6 +29,7 @@ Project without_places(Project project) {
         for (FileGrant& grant : service.secrets) grant.position = {};
         for (FileGrant& grant : service.configs) grant.position = {};
         for (DeviceGrant& grant : service.devices) grant.position = {};
+        for (DeviceRequest& request : service.device_requests) request.position = {};
     }
     const auto clear = [](auto& resources) {
         for (auto& [key, resource] : resources) resource.position = {};

@@ -72,7 +72,7 @@ TEST(CdiFile, YamlAndJsonSayTheSame) {
     ASSERT_EQ(edits.mounts.size(), 2u);
     EXPECT_EQ(edits.mounts[0].type, "bind");
     EXPECT_THAT(edits.mounts[0].options, ElementsAre("ro", "nosuid", "bind"));
-    EXPECT_EQ(edits.mounts[0].origin, "/x.yaml:15:12");
+    EXPECT_EQ(edits.mounts[0].origin, "/x.yaml:15:11");
     EXPECT_EQ(edits.mounts[1].type, "tmpfs");
     EXPECT_THAT(edits.additional_gids, ElementsAre(44));
     const CdiFile json = parse_cdi_file(
@@ -92,7 +92,7 @@ TEST(CdiFile, NamesHaveAGrammar) {
 
 TEST(CdiFile, WhatIsWrongHasAPlace) {
     EXPECT_THAT(refusal("kind: [\n"), HasSubstr("/etc/cdi/x.yaml:"));
-    EXPECT_THAT(refusal("[]"), HasSubstr("no map"));
+    EXPECT_THAT(refusal("[]"), HasSubstr("mapping of keys to values"));
     EXPECT_THAT(refusal("cdiVersion: 2.0.0\nkind: a/b\n"), HasSubstr("CDI version \"2.0.0\" is not known"));
     EXPECT_THAT(refusal("kind: a/b\n"), HasSubstr("CDI version \"\" is not known"));
     EXPECT_THAT(refusal("cdiVersion: 1.0.0\nkind: thing\n"), HasSubstr("\"thing\" is no kind of device"));
