@@ -91,7 +91,7 @@ class SupportCheck {
             not_supported(*policy, "pull_policy \"build\" is not supported yet",
                           "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
-        expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host", "none"}, "ipc");
+        expect_one_of(usable_member(service, "ipc"), {"private", "shareable", "host"}, "ipc");
         expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
         expect_one_of(usable_member(service, "network_mode"), {"none", "host"}, "network_mode");
         if (const Node* devices = usable_member(service, "devices"))

@@ -196,7 +196,7 @@ constexpr KeyRow kRows[] = {
     {"services.*.cap_drop", Shape::strings, Merge::unique, 'A', KeyState::works},
     {"services.*.security_opt", Shape::strings, Merge::unique, 'A', KeyState::works, "no-new-privileges, systempaths=unconfined, seccomp=unconfined, builtin or a profile file in Docker's format, relative to the project; apparmor=PROFILE and label=type:…, level:…, user:…, role:… where the host has AppArmor or SELinux"},
     {"services.*.pid", Shape::string, Merge::usual, 'A', KeyState::works, "host, service:NAME, and container:NAME within the project"},
-    {"services.*.ipc", Shape::string, Merge::usual, 'A', KeyState::partly, "private, shareable, none and host"},
+    {"services.*.ipc", Shape::string, Merge::usual, 'A', KeyState::partly, "private, shareable and host"},
     {"services.*.uts", Shape::string, Merge::usual, 'B', KeyState::partly, "host"},
     {"services.*.userns_mode", Shape::string, Merge::usual, 'B', KeyState::partly, "host, which is how containers run"},
     {"services.*.x-time-offset", Shape::map, Merge::usual, 'C', KeyState::works, "a time namespace whose clocks are ahead or behind: {monotonic: 1h, boottime: 720h}"},

@@ -158,8 +158,6 @@ void set_size(MountSpec& mount, std::int64_t bytes) {
 // What the service changes of the mounts that every container has.
 std::vector<MountSpec> own_mounts(const Service& service) {
     std::vector<MountSpec> mounts = default_mounts();
-    if (service.ipc_mode == "none")
-        std::erase_if(mounts, [](const MountSpec& mount) { return mount.destination == "/dev/shm"; });
     for (MountSpec& mount : mounts) {
         const bool is_shm = mount.destination == "/dev/shm";
         if (is_shm && service.shm_size_bytes) set_size(mount, *service.shm_size_bytes);

@@ -95,10 +95,5 @@ services:
               exec("main", {"readlink", "/proc/self/ns/mnt"}).out);
 }
 
-TEST_F(Security, WithoutIpcThereIsNoSharedMemory) {
-    EXPECT_EXIT_CODE(try_up("    ipc: none\n"), 0);
-    EXPECT_NE(exec("web", {"ls", "/dev/shm"}).exit_code, 0);
-}
-
 }  // namespace
 }  // namespace stack::test

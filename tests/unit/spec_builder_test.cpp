@@ -270,15 +270,6 @@ TEST(SpecBuilder, PrivilegedTakesEveryRestrictionAway) {
     EXPECT_EQ(spec.resources.devices.back(), (DeviceRule{true, 'a', {}, {}, "rwm"}));
 }
 
-TEST(SpecBuilder, LeavesSharedMemoryOutWithoutIpc) {
-    SpecInputs in = inputs();
-    in.service.ipc_mode = "none";
-    const ContainerSpec spec = build_container_spec(in);
-    EXPECT_THAT(spec.namespaces, Contains(NamespaceSpec{NamespaceKind::ipc, {}}));
-    EXPECT_TRUE(std::none_of(spec.mounts.begin(), spec.mounts.end(),
-                             [](const MountSpec& mount) { return mount.destination == "/dev/shm"; }));
-}
-
 TEST(SpecBuilder, MakesATimeNamespaceForWhoeverHasOffsets) {
     SpecInputs in = inputs();
     EXPECT_THAT(build_container_spec(in).namespaces, Not(Contains(NamespaceSpec{NamespaceKind::time, {}})));
