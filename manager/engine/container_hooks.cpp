@@ -8,7 +8,7 @@ namespace stack::engine {
 
 namespace {
 
-constexpr const char* kVersion = "1.3.0";
+constexpr const char* kOciVersion = "1.3.0";
 
 std::string dump(const nlohmann::ordered_json& document) {
     return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -23,7 +23,7 @@ bool has_creating_hooks(const HookSpecs& hooks) {
 std::string hook_state(const ContainerSpec& spec, const std::string& bundle, const std::string& status,
                        pid_t pid) {
     nlohmann::ordered_json state;
-    state["ociVersion"] = kVersion;
+    state["ociVersion"] = kOciVersion;
     state["id"] = spec.id;
     state["status"] = status;
     state["pid"] = pid;
@@ -34,7 +34,7 @@ std::string hook_state(const ContainerSpec& spec, const std::string& bundle, con
 
 void write_hook_bundle(const ContainerSpec& spec, const std::string& bundle) {
     nlohmann::ordered_json config;
-    config["ociVersion"] = kVersion;
+    config["ociVersion"] = kOciVersion;
     // An overlay is attached at its work directory, for as long as hooks run.
     config["root"]["path"] = spec.root.lower.empty() ? spec.root.path : spec.root.work;
     config["hostname"] = spec.hostname;
