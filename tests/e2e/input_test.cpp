@@ -122,8 +122,8 @@ TEST_F(BadInput, CommandThatIsNotInTheImageIsAClearSentence) {
 }
 
 TEST_F(BadInput, KeyThatIsNotSupportedYetIsAnErrorByName) {
-    const std::string said = refusal("services:\n  web:\n    image: payload\n    gpus: all\n");
-    EXPECT_THAT(said, HasSubstr("gpus"));
+    const std::string said = refusal("services:\n  web:\n    image: payload\n    storage_opt: {size: 1G}\n");
+    EXPECT_THAT(said, HasSubstr("storage_opt"));
     EXPECT_THAT(said, HasSubstr("not supported yet"));
     EXPECT_THAT(said, HasSubstr("compose.yaml:4:5"));
 }
