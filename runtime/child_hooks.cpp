@@ -18,7 +18,6 @@ namespace stack {
 
 namespace {
 
-constexpr std::size_t kKernelSigset = 8;
 constexpr std::uint64_t kChildSignal = std::uint64_t{1} << (SIGCHLD - 1);
 
 // Files and not pipes: nobody has to feed them, and a hook that leaves a process behind keeps nobody waiting.

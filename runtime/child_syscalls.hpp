@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 
 namespace stack {
+
+/// Bytes of the kernel's signal set, which the raw calls are told; libc's is larger.
+inline constexpr std::size_t kKernelSigset = 8;
 
 /// The errno of a raw call's result, 0 for success.
 inline int result_of(long value) noexcept {

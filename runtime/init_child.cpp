@@ -147,7 +147,6 @@ int ChildRunner::run(const step::SetDomainname& step) noexcept {
 
 int ChildRunner::run(const step::ResetSignals&) noexcept {
     // The kernel's own layout, all zero: SIG_DFL, no flags, empty mask. libc's sigaction hides its two signals.
-    constexpr std::size_t kKernelSigset = 8;
     struct KernelAction {
         unsigned long words[4];
     } const action{};

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 namespace stack::oci {
 
