@@ -202,7 +202,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
         throw failure;
     }
     state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
-    if (agent_text)
+    if (agent_text && options.notifying)
         agent_text->write(
             container_process_state(pid, options.container_state(pid), options.notifying->listener_metadata));
     if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -29,6 +30,7 @@ Json sorted(std::vector<std::string> words) {
 
 Json namespace_names() {
     std::vector<std::string> names;
+    names.reserve(std::size(kNamespaceNames));
     for (const auto& [name, kind] : kNamespaceNames) names.emplace_back(name);
     return sorted(std::move(names));
 }
@@ -68,6 +70,7 @@ bool takes_action(std::string_view action) {
 
 Json names_of(const std::vector<SeccompWord>& words) {
     std::vector<std::string> names;
+    names.reserve(words.size());
     for (const SeccompWord& word : words) names.emplace_back(word.name);
     return sorted(std::move(names));
 }
