@@ -55,9 +55,15 @@ UniqueFd listen_for_start(const std::string& path) {
 }
 
 // An empty `start_path`: the gate is ours to open.
-PendingProcess begin_process(Program& program, ContainerSpec& spec, const CreateOptions& options,
-                             CgroupPlacement placement, const std::string& start_path) {
+PendingProcess begin_process(Program& program, ContainerSpec& spec, const ContainerRecord& record,
+                             const CreateOptions& options, CgroupPlacement placement,
+                             const std::string& start_path) {
     LaunchOptions launch;
+    launch.container_state = [&record](pid_t pid) {
+        ContainerRecord cloned = record;
+        cloned.pid = pid;
+        return state_document(cloned, Status::creating);
+    };
     launch.cgroup = std::move(placement);
     launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(spec.process);
     launch.new_keyring = options.new_keyring;
@@ -71,9 +77,19 @@ PendingProcess begin_process(Program& program, ContainerSpec& spec, const Create
     return begin_launch(spec, own_streams(spec.process), launch, program.facts());
 }
 
-void run_create_hooks(PendingProcess& process, const HookSpecs& hooks, const ContainerRecord& record) {
+// In a new user namespace the first process is not the one that was cloned: that one makes it and leaves.
+void record_process(Program& program, ContainerRecord& record, const PendingProcess& process) {
+    if (record.pid == process.pid()) return;
+    record.pid = process.pid();
+    record.start_time = process_start_time(record.pid).value_or(0);
+    program.store.save(record);
+}
+
+void run_create_hooks(Program& program, PendingProcess& process, const HookSpecs& hooks,
+                      ContainerRecord& record) {
     if (hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty()) return;
     process.wait_for_hooks();
+    record_process(program, record, process);
     const std::string state = state_document(record, Status::creating);
     run_hooks("prestart", hooks.prestart, state);
     run_hooks("createRuntime", hooks.create_runtime, state);
@@ -149,17 +165,16 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     MadeCgroup cgroup = make_cgroup(program, record, spec);
     spec.cgroups_path = record.cgroup_path;  // what the container's view of v1 hierarchies shows
     fault_point("create.cgroup");
-    PendingProcess process = begin_process(program, spec, options, cgroup.placement(),
+    PendingProcess process = begin_process(program, spec, record, options, cgroup.placement(),
                                            start_later ? program.store.file(id, "start.sock") : "");
     fault_point("create.process");
-    record.pid = process.pid();
-    record.start_time = process_start_time(record.pid).value_or(0);
-    program.store.save(record);
+    record_process(program, record, process);
     fault_point("create.pid");
     poststop = spec.hooks.poststop;
-    run_create_hooks(process, spec.hooks, record);
+    run_create_hooks(program, process, spec.hooks, record);
     fault_point("create.hooks");
     process.wait_for_gate();
+    record_process(program, record, process);
     fault_point("create.gate");
     if (cgroup.scope) cgroup.scope->release();
     std::optional<UniqueFd> terminal = process.take_terminal();
