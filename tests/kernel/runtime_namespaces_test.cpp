@@ -29,6 +29,10 @@ std::string namespace_of(pid_t pid, const char* kind) {
 
 class RuntimeNamespaces : public RuntimeTest {
   protected:
+    void SetUp() override {
+        RuntimeTest::SetUp();
+        if (!facts().overlay_layer_append) GTEST_SKIP() << "user namespaces need Linux 6.8 for their root";
+    }
     ContainerSpec shifted(std::vector<std::string> args) {
         ContainerSpec wanted = spec(std::move(args));
         wanted.namespaces.push_back({NamespaceKind::user, ""});
