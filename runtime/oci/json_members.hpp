@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace stack::oci {
 
@@ -12,9 +12,10 @@ void put(nlohmann::ordered_json& object, const char* key, nlohmann::ordered_json
 /// Numbers and flags: left out when zero or false.
 void put_nonzero(nlohmann::ordered_json& object, const char* key, nlohmann::ordered_json value);
 
-template <class T>
-void put(nlohmann::ordered_json& object, const char* key, const std::optional<T>& value) {
-    if (value) put(object, key, nlohmann::ordered_json(*value));
+/// `Json` is nlohmann::ordered_json, complete where this is used.
+template <class Json, class T>
+void put(Json& object, const char* key, const std::optional<T>& value) {
+    if (value) put(object, key, Json(*value));
 }
 
 }  // namespace stack::oci
