@@ -21,18 +21,26 @@ namespace {
 
 constexpr std::size_t kMaxFile = 1u << 20;
 
+template <class T>
+void append(std::vector<T>& all, const std::vector<T>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+
+void append(HookSpecs& all, const HookSpecs& more) {
+    append(all.prestart, more.prestart);
+    append(all.create_runtime, more.create_runtime);
+    append(all.create_container, more.create_container);
+    append(all.start_container, more.start_container);
+    append(all.poststart, more.poststart);
+    append(all.poststop, more.poststop);
+}
+
 void append(CdiEdits& all, const CdiEdits& more) {
-    const auto add = [](auto& list, const auto& from) { list.insert(list.end(), from.begin(), from.end()); };
-    add(all.env, more.env);
-    add(all.nodes, more.nodes);
-    add(all.mounts, more.mounts);
-    add(all.hooks.prestart, more.hooks.prestart);
-    add(all.hooks.create_runtime, more.hooks.create_runtime);
-    add(all.hooks.create_container, more.hooks.create_container);
-    add(all.hooks.start_container, more.hooks.start_container);
-    add(all.hooks.poststart, more.hooks.poststart);
-    add(all.hooks.poststop, more.hooks.poststop);
-    add(all.additional_gids, more.additional_gids);
+    append(all.env, more.env);
+    append(all.nodes, more.nodes);
+    append(all.mounts, more.mounts);
+    append(all.hooks, more.hooks);
+    append(all.additional_gids, more.additional_gids);
     all.net_devices.insert(more.net_devices.begin(), more.net_devices.end());
 }
 
@@ -160,8 +168,8 @@ std::vector<std::string> CdiDevices::choose(const std::string& kind, int count) 
         count < 0 ? std::max<std::size_t>(devices.size(), 1) : static_cast<std::size_t>(count);
     if (devices.size() < wanted) {
         if (!broken_.empty()) throw Error{broken_.front()}.add_context(fmt::format("looking for a {}", kind));
-        throw Error{ErrorKind::not_found, fmt::format("{} devices of kind {} are wanted and there are {}",
-                                                      wanted, kind, devices.size())}
+        throw Error{ErrorKind::not_found,
+                    fmt::format("devices of kind {}: {} wanted, {} there", kind, wanted, devices.size())}
             .with_hint(
                 fmt::format("their driver's specification belongs into {}", join(directories_, " or ")));
     }
@@ -178,12 +186,7 @@ void apply_cdi_edits(const CdiEdits& edits, ContainerSpec& spec) {
                       [&mount](const MountSpec& other) { return other.destination == mount.destination; });
         spec.mounts.push_back(mount);
     }
-    CdiEdits hooks;
-    hooks.hooks = std::move(spec.hooks);
-    CdiEdits more;
-    more.hooks = edits.hooks;
-    append(hooks, more);
-    spec.hooks = std::move(hooks.hooks);
+    append(spec.hooks, edits.hooks);
     for (const std::uint32_t gid : edits.additional_gids)
         spec.process.group_add.push_back(std::to_string(gid));
     spec.net_devices.insert(edits.net_devices.begin(), edits.net_devices.end());

@@ -192,9 +192,9 @@ TEST_F(Cdi, AnyNumberOfDevicesIsChosenInTheirOrder) {
     EXPECT_THAT(devices().choose("nvidia.com/gpu", -1),
                 ElementsAre("nvidia.com/gpu=0", "nvidia.com/gpu=2", "nvidia.com/gpu=10"));
     EXPECT_THAT(error_of([&] { static_cast<void>(devices().choose("nvidia.com/gpu", 4)); }),
-                HasSubstr("4 devices of kind nvidia.com/gpu are wanted and there are 3"));
+                HasSubstr("devices of kind nvidia.com/gpu: 4 wanted, 3 there"));
     EXPECT_THAT(error_of([&] { static_cast<void>(devices().choose("amd.com/gpu", -1)); }),
-                HasSubstr("there are 0"));
+                HasSubstr("1 wanted, 0 there"));
     write("etc/gpu.yaml", file + "  - {name: all, containerEdits: {}}\n");
     EXPECT_THAT(devices().choose("nvidia.com/gpu", -1), ElementsAre("nvidia.com/gpu=all"));
 }
