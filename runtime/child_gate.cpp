@@ -26,16 +26,8 @@ void ChildRunner::send(ChildReport::Kind kind, std::size_t step, int error, int 
         const std::string& words = in_.program->failure_words[step];
         parts[message.msg_iovlen++] = {const_cast<char*>(words.data()), words.size()};
     }
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (descriptor >= 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        ::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
+    AttachedDescriptor attached;
+    if (descriptor >= 0) attached.attach(message, descriptor);
     while (::sendmsg(channel_, &message, MSG_NOSIGNAL) < 0) {
         if (errno != EINTR) ::_exit(127);  // nobody is left to hear it
     }

@@ -30,17 +30,11 @@ struct HandOver {
 
 int send_listener(const HandOver& hand_over, int listener) noexcept {
     iovec text{const_cast<char*>(hand_over.text->text), hand_over.text->size};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     msghdr message{};
     message.msg_iov = &text;
     message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    ::memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    AttachedDescriptor attached;
+    attached.attach(message, listener);
     ssize_t sent;
     do {
         sent = ::sendmsg(hand_over.agent, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -23,6 +24,27 @@ inline constexpr std::size_t kKernelSigset = 8;
 inline int result_of(long value) noexcept {
     return value < 0 ? errno : 0;
 }
+
+/// One descriptor beside a message of sendmsg(2), SCM_RIGHTS; must outlive the call.
+class AttachedDescriptor {
+  public:
+    AttachedDescriptor() noexcept = default;
+    AttachedDescriptor(const AttachedDescriptor&) = delete;
+    AttachedDescriptor& operator=(const AttachedDescriptor&) = delete;
+
+    void attach(msghdr& message, int descriptor) noexcept {
+        message.msg_control = control_;
+        message.msg_controllen = sizeof control_;
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof descriptor);
+        __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+
+  private:
+    alignas(cmsghdr) char control_[CMSG_SPACE(sizeof(int))] = {};
+};
 
 }  // namespace stack
 

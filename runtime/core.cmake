@@ -35,6 +35,7 @@ set(STACK_RUNTIME_SOURCES
   seccomp_program.cpp
   seccomp_words.cpp
   start_gate.cpp
+  state_document.cpp
   sysctl.cpp
   user.cpp)
 list(TRANSFORM STACK_RUNTIME_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

@@ -8,6 +8,7 @@
 #include "runtime/protected_exe.hpp"
 #include "runtime/seccomp_listener.hpp"
 #include "runtime/seccomp_program.hpp"
+#include "runtime/state_document.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,7 +203,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
         throw failure;
     }
     state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
-    if (agent_text && options.notifying)
+    if (options.notifying)
         agent_text->write(
             container_process_state(pid, options.container_state(pid), options.notifying->listener_metadata));
     if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();
@@ -309,7 +310,13 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
     if (!clone.container_state)
-        clone.container_state = [&spec](pid_t pid) { return creating_state(spec.id, pid, spec.annotations); };
+        clone.container_state = [&spec](pid_t pid) {
+            return state_text({.id = spec.id,
+                               .status = "creating",
+                               .pid = pid,
+                               .bundle = {},
+                               .annotations = spec.annotations});
+        };
     UniqueFd pid_namespace;
     for (const NamespaceSpec& entry : spec.namespaces) {
         if (entry.path.empty() || (entry.kind == NamespaceKind::network && inputs.shape.network)) continue;

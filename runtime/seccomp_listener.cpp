@@ -1,11 +1,11 @@
 #include "runtime/seccomp_listener.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/socket_address.hpp"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cstddef>
 #include <cstring>
@@ -45,30 +45,16 @@ void SharedText::write(std::string_view text) {
 UniqueFd connect_seccomp_agent(const std::string& path) {
     constexpr const char* kHint =
         "the profile's listenerPath is the socket of a program that decides about calls";
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.front() != '/' || path.size() >= sizeof address.sun_path)
+    if (!path.starts_with('/'))
         throw Error{ErrorKind::invalid_input,
                     fmt::format("\"{}\" is no path of a seccomp agent's socket", path)}
-            .with_hint("a profile with SCMP_ACT_NOTIFY needs a listenerPath: absolute, and up to 107 bytes");
-    std::memcpy(address.sun_path, path.c_str(), path.size());
+            .with_hint("a profile with SCMP_ACT_NOTIFY needs an absolute listenerPath");
+    const SocketAddress address{path};
     UniqueFd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (!socket.valid()) throw_errno("make a socket");
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    if (::connect(socket.get(), address.get(), address.size()) != 0)
         throw Error::from_errno(errno, fmt::format("connect to the seccomp agent {}", path)).with_hint(kHint);
     return socket;
-}
-
-std::string creating_state(const std::string& id, pid_t pid,
-                           const std::map<std::string, std::string>& annotations) {
-    nlohmann::ordered_json state;
-    state["ociVersion"] = "1.3.0";
-    state["id"] = id;
-    state["status"] = "creating";
-    state["pid"] = pid;
-    state["bundle"] = "";
-    state["annotations"] = annotations;
-    return state.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string container_process_state(pid_t pid, std::string_view state_json, const std::string& metadata) {

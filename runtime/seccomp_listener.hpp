@@ -43,10 +43,6 @@ class SharedText {
 /// Throws Error(not_found, permission, failed) with a hint that it is the profile's listenerPath.
 UniqueFd connect_seccomp_agent(const std::string& path);
 
-/// The state document of a container that is being created.
-std::string creating_state(const std::string& id, pid_t pid,
-                           const std::map<std::string, std::string>& annotations);
-
 /// `state_json` is the container's state document; `metadata` the profile's listenerMetadata. Throws Error(internal) when
 /// the state is no JSON object.
 std::string container_process_state(pid_t pid, std::string_view state_json, const std::string& metadata);

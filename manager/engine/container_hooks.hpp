@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 namespace stack::engine {
 
@@ -13,7 +14,7 @@ namespace stack::engine {
 bool has_creating_hooks(const HookSpecs& hooks);
 
 /// The state document. `bundle`: where write_hook_bundle was.
-std::string hook_state(const ContainerSpec& spec, const std::string& bundle, const std::string& status,
+std::string hook_state(const ContainerSpec& spec, const std::string& bundle, std::string_view status,
                        pid_t pid);
 
 /// Hooks look the container's root up in config.json of the bundle: this writes one with the path at which createContainer

@@ -391,8 +391,10 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     live_[id] = container;
     pump_.add(id, log_target(paths_, record), stdio.release_streams());
     const TraceSpan exec{"runtime.exec", record.name};
-    const std::string bundle = bundle_of(paths_, record);
-    process.release(hook_state(container->spec, bundle, "created", outcome.pid));
+    std::string state;  // nobody reads it but hooks
+    if (!container->spec.hooks.start_container.empty())
+        state = hook_state(container->spec, bundle_of(paths_, record), "created", outcome.pid);
+    process.release(state);
     co_await await_exec(&process);
     std::exception_ptr failure;
     try {

@@ -2,8 +2,7 @@
 
 #include "runtime/base/path_at.hpp"
 #include "runtime/oci/container_cgroup.hpp"
-
-#include <nlohmann/json.hpp>
+#include "runtime/state_document.hpp"
 
 namespace stack::oci {
 
@@ -46,13 +45,12 @@ Observed observe(const StateStore& store, const ContainerRecord& record, const C
 }
 
 std::string state_document(const ContainerRecord& record, Status status) {
-    nlohmann::ordered_json document = {{"ociVersion", record.oci_version},
-                                       {"id", record.id},
-                                       {"status", status_name(status)},
-                                       {"pid", status == Status::stopped ? 0 : record.pid},
-                                       {"bundle", record.bundle}};
-    if (!record.annotations.empty()) document["annotations"] = record.annotations;
-    return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    return state_text({.oci_version = record.oci_version,
+                       .id = record.id,
+                       .status = status_name(status),
+                       .pid = status == Status::stopped ? 0 : record.pid,
+                       .bundle = record.bundle,
+                       .annotations = record.annotations});
 }
 
 }  // namespace stack::oci
