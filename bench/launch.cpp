@@ -43,6 +43,7 @@ ContainerSpec container(const std::string& rootfs, const std::string& work, int 
     spec.process.env = {"PATH=/bin"};
     spec.process.capabilities = capability_sets(default_capabilities());
     spec.namespaces = default_namespaces();
+    spec.mounts = default_mounts();
     spec.masked_paths = default_masked_paths();
     spec.readonly_paths = default_readonly_paths();
     spec.cgroups_path = "/stack-bench/" + spec.id;

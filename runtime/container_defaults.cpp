@@ -39,6 +39,28 @@ std::vector<NamespaceSpec> default_namespaces() {
             {NamespaceKind::ipc, {}},   {NamespaceKind::uts, {}}, {NamespaceKind::cgroup, {}}};
 }
 
+std::vector<MountSpec> default_mounts() {
+    const auto mount = [](const char* destination, const char* type, const char* source,
+                          std::vector<std::string> options) {
+        MountSpec spec;
+        spec.destination = destination;
+        spec.type = type;
+        spec.source = source;
+        spec.options = std::move(options);
+        return spec;
+    };
+    return {
+        mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
+        mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
+        mount("/dev/pts", "devpts", "devpts",
+              {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
+        mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}),
+        mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
+        mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}),
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}),
+    };
+}
+
 namespace {
 
 constexpr int kLastNumber = 63;

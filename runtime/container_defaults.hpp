@@ -20,6 +20,8 @@ std::vector<std::string> default_masked_paths();
 std::vector<std::string> default_readonly_paths();
 /// New mount, pid, network, ipc, uts and cgroup namespaces.
 std::vector<NamespaceSpec> default_namespaces();
+/// /proc, /dev, /dev/pts, /dev/shm, /dev/mqueue, /sys, /sys/fs/cgroup, in this order.
+std::vector<MountSpec> default_mounts();
 
 /// `base` plus `add` less `drop`, where names come with or without CAP_, in any case, and `ALL` means all that are
 /// `available` (HostFacts::bounding_capabilities). As in Docker `add: [ALL], drop: [X]` is all but X, `drop: [ALL],

@@ -8,6 +8,7 @@ set(STACK_RUNTIME_SOURCES
   child_mount_point.cpp
   child_namespaces.cpp
   container_defaults.cpp
+  dev_plan.cpp
   hook_plan.cpp
   hooks.cpp
   host_facts.cpp
@@ -23,6 +24,7 @@ set(STACK_RUNTIME_SOURCES
   mount_options.cpp
   mount_plan.cpp
   mount_requests.cpp
+  mount_steps.cpp
   namespace_plan.cpp
   pending_process.cpp
   process_plan.cpp

@@ -232,13 +232,23 @@ int ChildRunner::run(const step::MakeDevice& step) noexcept {
         name = step.path.c_str();
     }
     const int dir = parent.fd >= 0 ? parent.fd : fd(step.dir);
-    if (::mknodat(dir, name, step.mode, ::makedev(step.major, step.minor)) < 0) return errno;
+    const dev_t number = ::makedev(step.major, step.minor);
+    if (::mknodat(dir, name, step.mode, number) < 0) {
+        if (errno != EEXIST) return errno;
+        // A root file system that brings its nodes along, or was used before.
+        struct stat info {};
+        if (::fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0) return errno;
+        const bool same = (info.st_mode & S_IFMT) == (step.mode & S_IFMT) &&
+                          (S_ISFIFO(info.st_mode) || info.st_rdev == number);
+        return same ? 0 : fail(EEXIST, FailureDetail::wrong_kind);
+    }
     if (step.uid == 0 && step.gid == 0) return 0;
     return result_of(::fchownat(dir, name, step.uid, step.gid, AT_SYMLINK_NOFOLLOW));
 }
 
 int ChildRunner::run(const step::MakeSymlink& step) noexcept {
-    return result_of(::symlinkat(step.target.c_str(), fd(step.dir), step.name.c_str()));
+    const int error = result_of(::symlinkat(step.target.c_str(), fd(step.dir), step.name.c_str()));
+    return error == EEXIST ? 0 : error;  // what the image has in this place is the container's own affair
 }
 
 int ChildRunner::run(const step::CheckDevice& step) noexcept {

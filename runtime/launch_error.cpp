@@ -192,6 +192,12 @@ struct FactOf {
         if (report.error == ENOENT) return Error{ErrorKind::not_found, "this kernel has no such sysctl"};
         return plain("write /proc/" + step.path);
     }
+    Error operator()(const step::MakeDevice& step) const {
+        if (static_cast<FailureDetail>(report.detail) == FailureDetail::wrong_kind)
+            return Error{ErrorKind::failed,
+                         fmt::format("the image has {} already, and it is not that device", step.path)};
+        return plain(step_text(program, step_of));
+    }
     Error operator()(const step::OpenNull&) const { return device("null"); }
     Error operator()(const step::CheckDevice& step) const { return device(step.name); }
     Error operator()(const step::OpenDirectory& step) const {

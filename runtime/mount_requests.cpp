@@ -46,32 +46,38 @@ void check(const MountRequest& mount) {
                     "nothing but a procfs can be mounted on /proc, and nothing below it"};
 }
 
-// The built-in mount whose options this one sets; nullptr when it is a mount of its own.
-MountRequest* builtin_of(MountRequests& all, const MountRequest& mount) {
-    struct Builtin {
-        std::string_view destination, type;
-        MountRequest* entry;
-    };
-    const Builtin builtins[] = {{"/proc", "proc", &all.proc},           {"/dev", "tmpfs", &all.dev},
-                                {"/dev/pts", "devpts", &all.pts},       {"/dev/shm", "tmpfs", &all.shm},
-                                {"/dev/mqueue", "mqueue", &all.mqueue}, {"/sys", "sysfs", &all.sys}};
-    for (const Builtin& builtin : builtins) {
-        if (mount.destination == builtin.destination && mount.spec->type == builtin.type &&
-            !mount.options.bind)
-            return builtin.entry;
-    }
+struct WellKnown {
+    std::string_view destination, type;
+    MountRequest MountRequests::*entry;
+};
+constexpr WellKnown kWellKnown[] = {{"/proc", "proc", &MountRequests::proc},
+                                    {"/dev", "tmpfs", &MountRequests::dev},
+                                    {"/dev/pts", "devpts", &MountRequests::pts},
+                                    {"/dev/shm", "tmpfs", &MountRequests::shm},
+                                    {"/dev/mqueue", "mqueue", &MountRequests::mqueue},
+                                    {"/sys", "sysfs", &MountRequests::sys},
+                                    {"/sys/fs/cgroup", "cgroup", &MountRequests::cgroup},
+                                    {"/sys/fs/cgroup", "cgroup2", &MountRequests::cgroup}};
+
+// nullptr when it is a mount like any other.
+MountRequest* well_known(MountRequests& all, const MountRequest& mount) {
+    if (mount.options.bind) return nullptr;
+    for (const WellKnown& known : kWellKnown)
+        if (mount.destination == known.destination && mount.spec->type == known.type)
+            return &(all.*known.entry);
     return nullptr;
 }
 
-// The view of the control groups is always the same, one's own; only whether it can be written is for the spec to say.
-bool is_cgroup_view(const MountRequest& mount) {
-    return mount.destination == "/sys/fs/cgroup" && !mount.options.bind &&
-           (mount.spec->type == "cgroup" || mount.spec->type == "cgroup2");
+// The well-known ones are mounted first: those that the spec has before this one would be below it.
+void forget_covered(MountRequests& all, const MountRequest& mount) {
+    for (const WellKnown& known : kWellKnown)
+        if (known.destination == mount.destination || known.destination.starts_with(mount.destination + "/"))
+            all.*known.entry = {};
 }
 
 }  // namespace
 
-bool MountRequests::take(std::string_view destination) const {
+bool MountRequests::is_taken(std::string_view destination) const {
     return std::any_of(others.begin(), others.end(),
                        [&](const MountRequest& mount) { return mount.destination == destination; });
 }
@@ -83,14 +89,19 @@ MountRequests read_mounts(const std::vector<MountSpec>& mounts) {
             MountRequest mount{&spec, clean_container_path(spec.destination, "mount point"),
                                parse_mount_options(spec.type, spec.options)};
             check(mount);
-            if (is_cgroup_view(mount)) {
-                all.writable_cgroups = (mount.options.clear & MOUNT_ATTR_RDONLY) != 0;
-                continue;
+            if (!mount.options.bind) {  // a file system made here: it is all there is below
+                mount.options.set |= mount.options.recursive_set;
+                mount.options.clear |= mount.options.recursive_clear;
             }
-            if (MountRequest* builtin = builtin_of(all, mount))
-                *builtin = std::move(mount);
-            else
+            if (MountRequest* known = well_known(all, mount)) {
+                std::erase_if(all.others, [&](const MountRequest& other) {
+                    return other.destination == mount.destination;
+                });
+                *known = std::move(mount);
+            } else {
+                forget_covered(all, mount);
                 all.others.push_back(std::move(mount));
+            }
         } catch (Error& error) {
             if (const auto origin = parse_origin(spec.origin)) error.at(*origin);
             error.add_context(fmt::format("mounting {}", spec.destination));

@@ -1,5 +1,5 @@
-// What the `mounts` of a spec ask for, read and checked: which of them only set options of a mount that every container
-// has anyway, and which are mounts of their own. Pure; private to the builders.
+// What the `mounts` of a spec ask for, read and checked: which of them are those that nearly every container has, made here
+// in an order and a way of their own, and which are like any other. Pure; private to the builders.
 #pragma once
 
 #include "runtime/container_spec.hpp"
@@ -18,12 +18,13 @@ struct MountRequest {
     MountOptions options;
 };
 
+/// A later mount covers an earlier one on the same place or below; what is covered is not in here.
 struct MountRequests {
-    MountRequest proc, dev, pts, shm, mqueue, sys;  ///< options for what every container has
-    bool writable_cgroups = false;                  ///< the view of its control groups is asked for with `rw`
-    std::vector<MountRequest> others;               ///< in the spec's order
-    /// True when something else is mounted exactly there, and so takes a built-in mount's place.
-    [[nodiscard]] bool take(std::string_view destination) const;
+    MountRequest proc, dev, pts, shm, mqueue, sys;
+    MountRequest cgroup;               ///< on /sys/fs/cgroup, the view of one's own control groups
+    std::vector<MountRequest> others;  ///< in the spec's order
+    /// True when one of the others is mounted exactly there.
+    [[nodiscard]] bool is_taken(std::string_view destination) const;
 };
 
 /// `mounts` must outlive the result. Throws Error(invalid_input, not_supported) with the entry's origin as position.

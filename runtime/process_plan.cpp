@@ -108,7 +108,7 @@ void ProcessPlanner::plan(const MountedTree& tree, const std::vector<HookSpec>& 
 
 void ProcessPlanner::plan_streams(const MountedTree& tree) {
     if (process_.terminal) {
-        b_.purpose("opening a terminal");
+        b_.purpose("opening a terminal", std::nullopt, "it is made by the container's devpts on /dev/pts");
         Slot pts = tree.pts;
         if (!pts.valid()) {
             pts = b_.new_slot("pts");

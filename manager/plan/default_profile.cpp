@@ -2,28 +2,6 @@
 
 namespace stack::plan {
 
-std::vector<MountSpec> default_mounts() {
-    const auto mount = [](const char* destination, const char* type, const char* source,
-                          std::vector<std::string> options) {
-        MountSpec spec;
-        spec.destination = destination;
-        spec.type = type;
-        spec.source = source;
-        spec.options = std::move(options);
-        return spec;
-    };
-    return {
-        mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
-        mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
-        mount("/dev/pts", "devpts", "devpts",
-              {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
-        mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=67108864"}),
-        mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}),
-        mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}),
-        mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}),
-    };
-}
-
 std::vector<DeviceRule> default_device_rules() {
     const auto use = [](std::int64_t major, std::optional<std::int64_t> minor) {
         return DeviceRule{.allow = true, .type = 'c', .major = major, .minor = minor, .access = "rwm"};

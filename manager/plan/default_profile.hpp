@@ -1,5 +1,5 @@
-// What every container gets unless its service says otherwise, beside runtime/container_defaults.hpp: mounts
-// and device rules, as images made for Docker expect them. Values only.
+// What every container gets unless its service says otherwise, beside runtime/container_defaults.hpp: device rules, as
+// images made for Docker expect them. Values only.
 #pragma once
 
 #include "runtime/container_spec.hpp"
@@ -8,8 +8,6 @@
 
 namespace stack::plan {
 
-/// /proc, /dev, /dev/pts, /dev/shm, /dev/mqueue, /sys, /sys/fs/cgroup, in this order.
-std::vector<MountSpec> default_mounts();
 /// Deny all, then mknod of anything, then use of the harmless ones: null zero full random urandom tty console
 /// ptmx pts.
 std::vector<DeviceRule> default_device_rules();

@@ -19,18 +19,7 @@ OciConfig default_config() {
     spec.process.capabilities = capability_sets({"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"});
     spec.process.rlimits = {{"RLIMIT_NOFILE", 1024, 1024}};
     spec.process.no_new_privileges = true;
-    spec.mounts = {
-        {"/proc", "proc", "proc", {}, ""},
-        {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}, ""},
-        {"/dev/pts",
-         "devpts",
-         "devpts",
-         {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"},
-         ""},
-        {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}, ""},
-        {"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}, ""},
-        {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}, ""},
-        {"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}, ""}};
+    spec.mounts = default_mounts();
     spec.namespaces = default_namespaces();
     spec.resources.devices = {DeviceRule{}};
     spec.masked_paths = default_masked_paths();

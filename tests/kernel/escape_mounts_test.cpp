@@ -1,6 +1,7 @@
 // Images and volumes that try to bend where a mount goes.
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/escape_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -27,13 +28,13 @@ TEST_F(EscapeMounts, NothingIsMountedOverProc) {
                                     "/proc/sysrq-trigger", "/proc/1/root"})
         for (const char* type : {"bind", "tmpfs", "sysfs"}) {
             ContainerSpec wanted = spec({"true"});
-            wanted.mounts = {{destination, type, canary(), {}, ""}};
-            if (type == std::string_view{"bind"}) wanted.mounts.front().options = {"rbind"};
+            wanted.mounts = with_default_mounts({{destination, type, canary(), {}, ""}});
+            if (type == std::string_view{"bind"}) wanted.mounts.back().options = {"rbind"};
             EXPECT_THAT(run(wanted).error, HasSubstr("nothing but a procfs can be mounted on /proc"))
                 << destination << " " << type;
         }
     ContainerSpec roundabout = spec({"true"});
-    roundabout.mounts = {{"/tmp/../proc", "bind", canary(), {"rbind"}, ""}};
+    roundabout.mounts = with_default_mounts({{"/tmp/../proc", "bind", canary(), {"rbind"}, ""}});
     EXPECT_THAT(run(roundabout).error, HasSubstr("must not contain \"..\""));
 }
 
@@ -48,8 +49,8 @@ TEST_F(EscapeMounts, MountPointInsideAVolumeDoesNotFollowTheVolumesLinks) {
         fs::remove(volume + "/point");
         fs::create_symlink(target, volume + "/point");
         ContainerSpec wanted = plain_spec({"cat", "/data/point/file"});
-        wanted.mounts = {{"/data", "bind", volume, {"rbind"}, ""},
-                         {"/data/point", "bind", dir().file("inner"), {"rbind"}, ""}};
+        wanted.mounts = with_default_mounts({{"/data", "bind", volume, {"rbind"}, ""},
+                                             {"/data/point", "bind", dir().file("inner"), {"rbind"}, ""}});
         const ContainerRun result = run(wanted);
         if (result.error.empty()) {
             EXPECT_EQ(result.out, "inner\n") << target;
@@ -106,7 +107,8 @@ TEST_F(EscapeMounts, MountPointsThatBlockWhenOpenedAreOnlyPlaces) {
     ASSERT_EQ(::mkfifo(in_root("pipe").c_str(), 0600), 0);
     ASSERT_EQ(::mknod(in_root("disk").c_str(), S_IFBLK | 0600, makedev(7, 200)), 0);
     const std::string file = dir().write("file", "file\n");
-    wanted.mounts = {{"/pipe", "bind", file, {"bind"}, ""}, {"/disk", "bind", file, {"bind"}, ""}};
+    wanted.mounts =
+        with_default_mounts({{"/pipe", "bind", file, {"bind"}, ""}, {"/disk", "bind", file, {"bind"}, ""}});
     const ContainerRun result = run(wanted);
     EXPECT_EQ(result.out, "file\nfile\n") << result.error;
 }
@@ -115,14 +117,14 @@ TEST_F(EscapeMounts, MountPointsThatBlockWhenOpenedAreOnlyPlaces) {
 TEST_F(EscapeMounts, RootItselfIsNoMountPoint) {
     for (const char* destination : {"/", "//", "/.", "/./"}) {
         ContainerSpec wanted = spec({"true"});
-        wanted.mounts = {{destination, "bind", canary(), {"rbind"}, ""}};
+        wanted.mounts = with_default_mounts({{destination, "bind", canary(), {"rbind"}, ""}});
         EXPECT_THAT(run(wanted).error, HasSubstr("nothing can be mounted over the root file system"))
             << destination;
     }
     ContainerSpec by_link = plain_spec({"cat", "/bin/busybox"});
     fs::create_symlink("/", in_root("link"));
     by_link.process.args = {"ls", "/"};
-    by_link.mounts = {{"/link", "bind", canary(), {"rbind"}, ""}};
+    by_link.mounts = with_default_mounts({{"/link", "bind", canary(), {"rbind"}, ""}});
     EXPECT_THAT(run(by_link).out, Not(HasSubstr("flag")));
 }
 
@@ -130,7 +132,7 @@ TEST_F(EscapeMounts, RootItselfIsNoMountPoint) {
 TEST_F(EscapeMounts, MountsOfAContainerDoNotSpread) {
     const PendingProcess& first = start([&] {
         ContainerSpec wanted = spec({"sleep", "1000"});
-        wanted.mounts = {{"/data", "tmpfs", "tmpfs", {"size=64k"}, ""}};
+        wanted.mounts = with_default_mounts({{"/data", "tmpfs", "tmpfs", {"size=64k"}, ""}});
         return wanted;
     }());
     const ContainerRun second = run(spec({"cat", "/proc/mounts"}));

@@ -2,6 +2,7 @@
 // for a link, over and over, by the exchange that no reader can see half of.
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/escape_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
@@ -66,8 +67,8 @@ TEST_F(EscapeRaces, MountPointInASharedVolumeBecomesALink) {
     fs::create_symlink("../../../../../../../.." + canary(), volume + "/other");
     dir().write("inner/file", "inner\n");
     ContainerSpec wanted = plain_spec({"cat", "/proc/self/mountinfo"});
-    wanted.mounts = {{"/data", "bind", volume, {"rbind"}, ""},
-                     {"/data/point", "bind", dir().file("inner"), {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", volume, {"rbind"}, ""},
+                                         {"/data/point", "bind", dir().file("inner"), {"rbind"}, ""}});
     const Swapper swapper{volume + "/point", volume + "/other"};
     run_often(wanted, [&](const ContainerRun& result) {
         // It may end up at the link's other end, below the container's own root, but somewhere in it.
@@ -84,11 +85,11 @@ TEST_F(EscapeRaces, ParentOfAMissingMountPointBecomesALink) {
     fs::create_symlink("../../../../../../../.." + canary(), volume + "/other");
     const std::string file = dir().write("file", "file\n");
     ContainerSpec wanted = plain_spec({"true"});
-    wanted.mounts = {{"/data", "bind", volume, {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", volume, {"rbind"}, ""}});
     const Swapper swapper{volume + "/parent", volume + "/other"};
     for (int i = 0; i < kRounds && !HasFailure(); ++i) {
         // Another name each time, so that there is something to make.
-        wanted.mounts.resize(1);
+        wanted.mounts.resize(default_mounts().size() + 1);
         wanted.mounts.push_back({fmt::format("/data/parent/{}/deep/file", i), "bind", file, {"bind"}, ""});
         run(wanted);
         EXPECT_THAT(list_directory(canary()), testing::ElementsAre("flag")) << "in round " << i;
@@ -125,7 +126,7 @@ TEST_F(EscapeRaces, WorkingDirectoryBecomesALink) {
     fs::create_directories(volume + "/work/dir");
     fs::create_symlink("/proc/self/fd", volume + "/other");
     ContainerSpec wanted = plain_spec({"ls", "-a", ".", ".."});
-    wanted.mounts = {{"/data", "bind", volume, {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", volume, {"rbind"}, ""}});
     wanted.process.cwd = "/data/work/dir";
     const Swapper swapper{volume + "/work", volume + "/other"};
     run_often(wanted, [&](const ContainerRun& result) {

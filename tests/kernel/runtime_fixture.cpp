@@ -107,6 +107,7 @@ ContainerSpec RuntimeTest::spec(std::vector<std::string> args) {
     spec.id = fmt::format("test-{}", count_);
     spec.hostname = "box";
     spec.namespaces = default_namespaces();
+    spec.mounts = default_mounts();
     spec.root.lower = {image()};
     spec.root.upper = dir_.file(fmt::format("{}/upper", count_));
     spec.root.work = dir_.file(fmt::format("{}/work", count_));

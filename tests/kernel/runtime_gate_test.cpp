@@ -3,6 +3,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/hooks.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -161,7 +162,7 @@ TEST_F(RuntimeGate, HooksRunInTheirOrderEachInItsPlaceWithTheState) {
         return shell_hook(fmt::format("echo {} $(cat) $(readlink /proc/self/ns/mnt) >> {}", name, log));
     };
     ContainerSpec wanted = plain_spec({"sh", "-c", "cat /from-hook /log"});
-    wanted.mounts = {{"/log", "bind", log, {"bind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/log", "bind", log, {"bind"}, ""}});
     wanted.hooks.create_container = {
         note("createContainer"),
         shell_hook(fmt::format("cp /etc/hostname {}/from-hook; echo made > {}/from-hook", plain_root(),
@@ -246,7 +247,7 @@ TEST_F(RuntimeGate, HookThatRunsTooLongIsKilled) {
 
 TEST_F(RuntimeGate, StartHookHasNoMorePrivilegesThanTheCommand) {
     ContainerSpec wanted = plain_spec({"cat", "/tmp/seen"});
-    wanted.mounts = {{"/tmp", "tmpfs", "tmpfs", {"mode=1777"}, ""}};
+    wanted.mounts = with_default_mounts({{"/tmp", "tmpfs", "tmpfs", {"mode=1777"}, ""}});
     wanted.process.uid = 1000;
     wanted.process.no_new_privileges = true;
     wanted.hooks.start_container = {

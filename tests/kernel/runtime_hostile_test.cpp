@@ -2,6 +2,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -67,14 +68,14 @@ TEST_F(RuntimeHostile, MountPointsBehindLinksAreMadeInsideTheContainer) {
 TEST_F(RuntimeHostile, LinkLoopAsMountPointEndsInAnError) {
     ContainerSpec wanted = plain_spec({"true"});
     fs::create_symlink("loop", plain_root() + "/loop");
-    wanted.mounts = {{"/loop/x", "bind", canary_, {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/loop/x", "bind", canary_, {"rbind"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("ELOOP"));
 }
 
 TEST_F(RuntimeHostile, LinkOfTheImageLeadsNoMountIntoProc) {
     ContainerSpec wanted = plain_spec({"true"});
     fs::create_symlink("/proc/self/attr", plain_root() + "/data");
-    wanted.mounts = {{"/data", "bind", canary_, {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", canary_, {"rbind"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("/data leads into /proc in the image: refused"));
 }
 
@@ -94,7 +95,7 @@ TEST_F(RuntimeHostile, DevOfTheHostIsCheckedBeforeItIsUsed) {
     ContainerSpec wanted = plain_spec({"true"});
     fs::create_directory(dir().file("fake-dev"));
     dir().write("fake-dev/null", "canary");
-    wanted.mounts = {{"/dev", "bind", dir().file("fake-dev"), {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/dev", "bind", dir().file("fake-dev"), {"rbind"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("the container's /dev/null is not the null device: refused"));
     EXPECT_EQ(read_file(dir().file("fake-dev/null")), "canary");
     struct stat info {};
@@ -171,7 +172,7 @@ TEST_F(RuntimeHostile, CopyOfImageContentStaysInTheContainer) {
     fs::create_directories(deep);
     wanted.root.lower.insert(wanted.root.lower.begin(), layer);
     fs::create_directory(dir().file("volume"));
-    wanted.mounts = {{"/data", "bind", dir().file("volume"), {"rbind", "copyup"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("volume"), {"rbind", "copyup"}, ""}});
     EXPECT_EQ(run(wanted).out, "d\nlink\n");
     EXPECT_TRUE(fs::is_symlink(dir().file("volume/link")));
     EXPECT_THAT(list_directory(canary_), IsEmpty());

@@ -4,6 +4,7 @@
 #include "runtime/cgroup.hpp"
 #include "runtime/protected_exe.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/paths.hpp"
 
@@ -158,8 +159,8 @@ TEST_F(RuntimeLaunch, BindMountsShowTheSourceWithItsOptions) {
     dir().write("data/sub/file", "content");
     ContainerSpec wanted =
         spec({"sh", "-c", "cat /srv/new/data/sub/file; echo x > /srv/new/data/y; echo x > /srv/file"});
-    wanted.mounts = {{"/srv/new/data", "bind", dir().file("data"), {"rbind", "ro"}, ""},
-                     {"/srv/file", "bind", dir().write("single", "old"), {"bind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/srv/new/data", "bind", dir().file("data"), {"rbind", "ro"}, ""},
+                                         {"/srv/file", "bind", dir().write("single", "old"), {"bind"}, ""}});
     const ContainerRun result = run(wanted);
     EXPECT_THAT(result.out, AllOf(StartsWith("content"), HasSubstr("Read-only file system")));
     EXPECT_FALSE(fs::exists(dir().file("data/y")));
@@ -173,7 +174,7 @@ TEST_F(RuntimeLaunch, WritableBindDoesNotLiftTheHostsReadOnlyMount) {
     ASSERT_EQ(
         ::mount(nullptr, dir().file("host").c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
     ContainerSpec wanted = spec({"touch", "/data/x"});
-    wanted.mounts = {{"/data", "bind", dir().file("host"), {"rbind", "rw"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("host"), {"rbind", "rw"}, ""}});
     EXPECT_THAT(run(wanted).out, HasSubstr("Read-only file system"));
     ::umount2(dir().file("host").c_str(), MNT_DETACH);
 }
@@ -186,8 +187,8 @@ TEST_F(RuntimeLaunch, PropagationReachesTheContainerOnlyWhenAsked) {
     ASSERT_EQ(::mount(nullptr, host.c_str(), nullptr, MS_SHARED, nullptr), 0);
     fs::create_directory(host + "/late");
     ContainerSpec wanted = spec({"sleep", "1000"});
-    wanted.mounts = {{"/private", "bind", host, {"rbind"}, ""},
-                     {"/slave", "bind", host, {"rbind", "rslave"}, ""}};
+    wanted.mounts = with_default_mounts(
+        {{"/private", "bind", host, {"rbind"}, ""}, {"/slave", "bind", host, {"rbind", "rslave"}, ""}});
     const PendingProcess& container = start(wanted);
     ASSERT_EQ(::mount("tmpfs", (host + "/late").c_str(), "tmpfs", 0, nullptr), 0);
     std::ofstream{host + "/late/file"};
@@ -199,7 +200,8 @@ TEST_F(RuntimeLaunch, PropagationReachesTheContainerOnlyWhenAsked) {
 
 TEST_F(RuntimeLaunch, MissingBindSourceNamesVolumeReasonAndPlace) {
     ContainerSpec wanted = spec({"true"});
-    wanted.mounts = {{"/var/lib/data", "bind", dir().file("missing"), {"rbind"}, "compose.yaml:14:9"}};
+    wanted.mounts = with_default_mounts(
+        {{"/var/lib/data", "bind", dir().file("missing"), {"rbind"}, "compose.yaml:14:9"}});
     const ContainerRun result = run(wanted);
     EXPECT_EQ(
         result.error,
@@ -211,18 +213,19 @@ TEST_F(RuntimeLaunch, MissingBindSourceNamesVolumeReasonAndPlace) {
 
 TEST_F(RuntimeLaunch, BindOfAFileOverADirectoryIsExplained) {
     ContainerSpec wanted = spec({"true"});
-    wanted.mounts = {{"/etc", "bind", dir().write("file", ""), {"bind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/etc", "bind", dir().write("file", ""), {"bind"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("/etc is a directory in the image, the source is not"));
 }
 
 TEST_F(RuntimeLaunch, TmpfsTakesItsSizeAndRefusesNonsense) {
     ContainerSpec wanted =
         spec({"sh", "-c", "grep ' /scratch ' /proc/mounts; grep ' /dev/shm ' /proc/mounts"});
-    wanted.mounts = {{"/scratch", "tmpfs", "tmpfs", {"size=1m", "mode=700", "nosuid"}, ""},
-                     {"/dev/shm", "tmpfs", "shm", {"size=2m"}, ""}};
+    wanted.mounts =
+        with_default_mounts({{"/scratch", "tmpfs", "tmpfs", {"size=1m", "mode=700", "nosuid"}, ""},
+                             {"/dev/shm", "tmpfs", "shm", {"size=2m"}, ""}});
     EXPECT_THAT(run(wanted).out,
                 AllOf(HasSubstr("size=1024k"), HasSubstr("mode=700"), HasSubstr("size=2048k")));
-    wanted.mounts = {{"/scratch", "tmpfs", "tmpfs", {"size=lots"}, ""}};
+    wanted.mounts = with_default_mounts({{"/scratch", "tmpfs", "tmpfs", {"size=lots"}, ""}});
     EXPECT_THAT(run(wanted).error,
                 HasSubstr("mounting a tmpfs on /scratch: tmpfs option size=lots: Invalid argument"));
 }
@@ -238,7 +241,7 @@ TEST_F(RuntimeLaunch, FreshVolumeTakesOverWhatTheImageHas) {
     ASSERT_EQ(::chmod((layer + "/data").c_str(), 0750), 0);
     wanted.root.lower.insert(wanted.root.lower.begin(), layer);
     fs::create_directory(dir().file("volume"));
-    wanted.mounts = {{"/data", "bind", dir().file("volume"), {"rbind", "copyup"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("volume"), {"rbind", "copyup"}, ""}});
     const ContainerRun result = run(wanted);
     EXPECT_THAT(result.out, EndsWith("70:71 750\n")) << result.error;
     EXPECT_EQ(read_file(dir().file("volume/sub/file")), "from the image");
@@ -258,7 +261,7 @@ TEST_F(RuntimeLaunch, ReadOnlyRootStaysWritableWhereVolumesAre) {
     ContainerSpec wanted = spec({"sh", "-c", "echo x > /etc/x; echo y > /run/y && cat /run/y; pwd"});
     wanted.root.readonly = true;
     wanted.process.cwd = "/made/for/me";
-    wanted.mounts = {{"/run", "tmpfs", "tmpfs", {}, ""}};
+    wanted.mounts = with_default_mounts({{"/run", "tmpfs", "tmpfs", {}, ""}});
     const ContainerRun result = run(wanted);
     EXPECT_THAT(result.out, AllOf(HasSubstr("Read-only file system"), EndsWith("y\n/made/for/me\n")));
 }
@@ -483,7 +486,7 @@ TEST_F(RuntimeLaunch, FailedStartsLeaveNoDescriptorsOrProcesses) {
     const std::size_t before = open_descriptors();
     for (int i = 0; i < 5; ++i) run(spec({"no-such-program"}));
     ContainerSpec broken = spec({"true"});
-    broken.mounts = {{"/x", "bind", "/no/such/path", {"bind"}, ""}};
+    broken.mounts = with_default_mounts({{"/x", "bind", "/no/such/path", {"bind"}, ""}});
     run(broken);
     EXPECT_EQ(open_descriptors(), before);
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG | __WALL), -1);

@@ -1,6 +1,7 @@
 // Namespaces new and joined, user namespaces with what they take, clocks, idmapped mounts.
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
+#include "tests/support/default_mounts.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,10 +66,10 @@ TEST_F(RuntimeNamespaces, SourcesThatOnlyTheHostsRootMayReachAreBoundIntoAUserNa
     fs::permissions(dir().file("private"), fs::perms::owner_all);
     ContainerSpec wanted =
         shifted({"sh", "-c", "cat /data/file; stat -c %u /data/file; : > /dev/null; ls -l /dev/pts/ptmx"});
-    wanted.mounts = {{"/data", "bind", dir().file("private/inner/data"), {"rbind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("private/inner/data"), {"rbind"}, ""}});
     const ContainerRun result = run(wanted);
     EXPECT_THAT(result.out, StartsWith("reached65534\n")) << result.error;
-    wanted.mounts.front().options.emplace_back("idmap");
+    wanted.mounts.back().options.emplace_back("idmap");
     EXPECT_THAT(run(wanted).out, StartsWith("reached0\n"));
 }
 
@@ -76,15 +77,15 @@ TEST_F(RuntimeNamespaces, IdmappedMountHasItsOwnMappingsWithoutAUserNamespace) {
     dir().write("data/file", "x");
     ASSERT_EQ(::chown(dir().file("data/file").c_str(), 1000, 1001), 0);
     ContainerSpec wanted = spec({"stat", "-c", "%u:%g", "/data/file"});
-    wanted.mounts = {{"/data", "bind", dir().file("data"), {"bind"}, ""}};
-    wanted.mounts.front().uid_mappings = {{1000, 5000, 1}};
-    wanted.mounts.front().gid_mappings = {{1001, 5001, 1}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("data"), {"bind"}, ""}});
+    wanted.mounts.back().uid_mappings = {{1000, 5000, 1}};
+    wanted.mounts.back().gid_mappings = {{1001, 5001, 1}};
     EXPECT_EQ(run(wanted).out, "5000:5001\n");
-    wanted.mounts.front().gid_mappings.clear();
+    wanted.mounts.back().gid_mappings.clear();
     EXPECT_THAT(run(wanted).error, HasSubstr("has mappings of uids or of gids only"));
-    wanted.mounts = {{"/data", "bind", "/proc/sys", {"bind", "idmap"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", "/proc/sys", {"bind", "idmap"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("an idmapped mount needs mappings"));
-    wanted.mounts.front().uid_mappings = wanted.mounts.front().gid_mappings = {kShifted};
+    wanted.mounts.back().uid_mappings = wanted.mounts.back().gid_mappings = {kShifted};
     EXPECT_THAT(run(wanted).error, HasSubstr("its file system can't be mounted with mapped ids"));
 }
 
@@ -219,9 +220,9 @@ TEST_F(RuntimeNamespaces, RootHasThePropagationThatIsAskedFor) {
 
 TEST_F(RuntimeNamespaces, FailuresOnBothSidesOfTheUserNamespaceLeaveNothing) {
     ContainerSpec wanted = shifted({"true"});
-    wanted.mounts = {{"/data", "bind", dir().file("missing"), {"bind"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("missing"), {"bind"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("missing: No such file or directory"));
-    wanted.mounts = {{"/data", "tmpfs", "tmpfs", {"size=lots"}, ""}};
+    wanted.mounts = with_default_mounts({{"/data", "tmpfs", "tmpfs", {"size=lots"}, ""}});
     EXPECT_THAT(run(wanted).error, HasSubstr("tmpfs option size=lots"));
     wanted = shifted({"true"});
     wanted.uid_mappings = {{0, 0, 10}, {5, 100, 10}};

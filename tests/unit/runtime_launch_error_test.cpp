@@ -2,6 +2,7 @@
 #include "runtime/container_defaults.hpp"
 #include "runtime/launch_error.hpp"
 #include "runtime/launcher.hpp"
+#include "tests/support/default_mounts.hpp"
 
 #include <elf.h>
 #include <errno.h>
@@ -18,7 +19,9 @@ InitProgram program_with_volume() {
     ContainerSpec spec;
     spec.root.path = "/rootfs";
     spec.namespaces = default_namespaces();
-    spec.mounts = {{"/var/lib/data", "bind", "/srv/data", {"rbind"}, "compose.yaml:14:9"}};
+    spec.mounts = default_mounts();
+    spec.mounts =
+        test::with_default_mounts({{"/var/lib/data", "bind", "/srv/data", {"rbind"}, "compose.yaml:14:9"}});
     spec.process.args = {"foo"};
     spec.process.user = "bob";
     spec.process.rlimits = {{"RLIMIT_CORE", 1, 1}};

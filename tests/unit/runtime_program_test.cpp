@@ -2,6 +2,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/container_defaults.hpp"
 #include "runtime/init_program.hpp"
+#include "tests/support/default_mounts.hpp"
 #include "tests/support/golden.hpp"
 
 #include <gmock/gmock.h>
@@ -30,6 +31,7 @@ ContainerSpec web() {
     spec.root.upper = "/var/lib/stack/projects/shop/containers/1/upper";
     spec.root.work = "/var/lib/stack/projects/shop/containers/1/work";
     spec.namespaces = default_namespaces();
+    spec.mounts = default_mounts();
     spec.masked_paths = default_masked_paths();
     spec.readonly_paths = default_readonly_paths();
     spec.process.args = {"server", "--port", "80"};
@@ -61,10 +63,11 @@ TEST(InitProgram, PlainContainer) {
 TEST(InitProgram, MountsUserLimitsAndTerminal) {
     ContainerSpec spec = web();
     spec.root.readonly = true;
-    spec.mounts = {{"/srv/data", "bind", "/host/data", {"rbind", "ro", "copyup"}, "compose.yaml:14:9"},
-                   {"/tmp", "tmpfs", "tmpfs", {"size=64m", "mode=1777", "noexec"}, ""},
-                   {"/dev/shm", "tmpfs", "shm", {"size=1g"}, ""},
-                   {"/sys/fs/cgroup", "cgroup", "cgroup", {"ro"}, ""}};
+    spec.mounts = test::with_default_mounts(
+        {{"/srv/data", "bind", "/host/data", {"rbind", "ro", "copyup"}, "compose.yaml:14:9"},
+         {"/tmp", "tmpfs", "tmpfs", {"size=64m", "mode=1777", "noexec"}, ""},
+         {"/dev/shm", "tmpfs", "shm", {"size=1g"}, ""},
+         {"/sys/fs/cgroup", "cgroup", "cgroup", {"ro"}, ""}});
     spec.devices = {{"/dev/fuse", 'c', 10, 229, 0600, 0, 0}};
     spec.sysctl = {{"net.ipv4.ip_unprivileged_port_start", "0"}};
     spec.process.user = "app:video";
@@ -135,8 +138,8 @@ TEST(InitProgram, FilterComesBeforeCapabilitiesGoUnlessNoNewPrivileges) {
 
 TEST(InitProgram, BindOverABuiltInTakesItsPlace) {
     ContainerSpec spec = web();
-    spec.mounts = {{"/sys", "bind", "/sys", {"rbind", "ro"}, ""},
-                   {"/dev/shm", "bind", "/srv/shm", {"bind"}, ""}};
+    spec.mounts = test::with_default_mounts(
+        {{"/sys", "bind", "/sys", {"rbind", "ro"}, ""}, {"/dev/shm", "bind", "/srv/shm", {"bind"}, ""}});
     const std::string text = text_of(spec);
     EXPECT_THAT(text, Not(HasSubstr("make sysfs")));
     EXPECT_THAT(text, Not(HasSubstr("%shm")));
@@ -145,7 +148,7 @@ TEST(InitProgram, BindOverABuiltInTakesItsPlace) {
 
 TEST(InitProgram, RefusesWhatCannotBeWithItsPlace) {
     ContainerSpec spec = web();
-    spec.mounts = {{"/proc", "bind", "/srv", {"bind"}, "compose.yaml:3:5"}};
+    spec.mounts = test::with_default_mounts({{"/proc", "bind", "/srv", {"bind"}, "compose.yaml:3:5"}});
     EXPECT_THAT(refusal(spec), HasSubstr("nothing but a procfs can be mounted on /proc"));
     try {
         build_init_program(spec, modern_host(), {});
@@ -157,7 +160,7 @@ TEST(InitProgram, RefusesWhatCannotBeWithItsPlace) {
          {std::tuple{"/proc/sys", "tmpfs", ""}, std::tuple{"/", "bind", "/srv"},
           std::tuple{"relative", "bind", "/srv"}, std::tuple{"/a/../proc", "bind", "/srv"},
           std::tuple{"/x", "bind", "relative"}, std::tuple{"/x", "nfs", "host:/x"}}) {
-        spec.mounts = {{destination, type, source, {}, ""}};
+        spec.mounts = test::with_default_mounts({{destination, type, source, {}, ""}});
         EXPECT_NE(refusal(spec), "accepted") << destination << " " << type;
     }
     spec = web();

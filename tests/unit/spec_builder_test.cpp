@@ -167,7 +167,7 @@ TEST(SpecBuilder, GivesTheDefaultsOfAnOrdinaryContainer) {
     for (const MountSpec& mount : spec.mounts) destinations += mount.destination + " ";
     EXPECT_EQ(destinations, "/proc /dev /dev/pts /dev/shm /dev/mqueue /sys /sys/fs/cgroup ");
     EXPECT_THAT(mount_at(spec, "/sys/fs/cgroup").options, Contains("ro"));
-    EXPECT_THAT(mount_at(spec, "/dev/shm").options, Contains("size=67108864"));
+    EXPECT_THAT(mount_at(spec, "/dev/shm").options, Contains("size=65536k"));
 }
 
 TEST(SpecBuilder, CarriesTheServicesWishesOver) {

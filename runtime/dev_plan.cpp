@@ -1,0 +1,152 @@
+#include "runtime/dev_plan.hpp"
+
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace stack {
+
+namespace {
+
+struct Device {
+    std::string_view name;
+    std::uint32_t major, minor;
+};
+constexpr std::array kDevices{Device{"null", 1, 3},   Device{"zero", 1, 5},    Device{"full", 1, 7},
+                              Device{"random", 1, 8}, Device{"urandom", 1, 9}, Device{"tty", 5, 0}};
+
+struct DevLink {
+    std::string_view name, target;
+};
+constexpr std::array kDevLinks{DevLink{"fd", "/proc/self/fd"}, DevLink{"stdin", "/proc/self/fd/0"},
+                               DevLink{"stdout", "/proc/self/fd/1"}, DevLink{"stderr", "/proc/self/fd/2"},
+                               DevLink{"ptmx", "pts/ptmx"}};
+
+// What every /dev has, whatever a list of devices says of it; engines list the host's /dev/ptmx for a privileged container.
+bool is_in_every_dev(std::string_view name) {
+    const auto same = [&](const auto& known) { return known.name == name; };
+    return std::any_of(kDevices.begin(), kDevices.end(), same) ||
+           std::any_of(kDevLinks.begin(), kDevLinks.end(), same);
+}
+
+}  // namespace
+
+DevPlanner::DevPlanner(ProgramBuilder& builder, MountSteps& mounts, const ContainerSpec& spec,
+                       const MountRequests& wanted, bool bind_devices)
+    : b_{builder},
+      mounts_{mounts},
+      spec_{spec},
+      wanted_{wanted},
+      bind_devices_{bind_devices},
+      foreign_{wanted.is_taken("/dev")} {}
+
+void DevPlanner::open() {
+    if (!bind_devices_ || foreign_) return;
+    b_.purpose("opening the devices of /dev");
+    for (const Device& device : kDevices) {
+        device_trees_.push_back(b_.new_slot(fmt::format("dev-{}", device.name)));
+        b_.add(step::CloneHostTree{fmt::format("/dev/{}", device.name), false, false, device_trees_.back()});
+    }
+    open_spec_devices();
+}
+
+void DevPlanner::open_spec_devices() {
+    for (const DeviceSpec& device : spec_.devices) {
+        spec_device_trees_.emplace_back();
+        if (device.path.starts_with("/dev/") && is_in_every_dev(device.path.substr(5))) continue;
+        spec_device_trees_.back() = b_.new_slot(fmt::format("device{}", spec_device_trees_.size() - 1));
+        b_.purpose(fmt::format("opening device {}", device.path));
+        b_.add(step::CloneHostTree{device.path, false, false, spec_device_trees_.back()});
+    }
+}
+
+void DevPlanner::make(Slot root) {
+    if (foreign_) return;
+    mount_or_open(root);
+    b_.purpose("filling /dev");
+    for (std::size_t i = 0; i < kDevices.size(); ++i) add_default_device(i);
+    for (const DevLink& link : kDevLinks)
+        b_.add(step::MakeSymlink{dev_, std::string{link.name}, std::string{link.target}});
+    mount_inside();
+    for (const DeviceSpec& device : spec_.devices) add_device(device, root);
+}
+
+void DevPlanner::look_into(Slot root) {
+    b_.purpose("looking into /dev");
+    dev_ = b_.new_slot("dev");
+    b_.add(step::OpenDirectory{root, "dev", 0, dev_});
+    mount_inside();
+}
+
+void DevPlanner::mount_or_open(Slot root) {
+    if (wanted_.dev.spec) {
+        dev_ = mounts_.mount("/dev", root, "dev", "tmpfs", wanted_.dev,
+                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
+                             {{"mode", "755"}, {"size", "65536k"}}, true);
+        return;
+    }
+    b_.purpose("looking into /dev", std::nullopt,
+               "the image's /dev must be a directory or missing, not a link");
+    dev_ = b_.new_slot("dev");
+    b_.add(step::OpenMountPoint{root, "dev", step::OpenMountPoint::Kind::directory, {}, true, false, dev_});
+}
+
+void DevPlanner::mount_inside() {
+    if (wanted_.pts.spec)
+        pts_ = mounts_.mount("/dev/pts", dev_, "pts", "devpts", wanted_.pts,
+                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, pts_options(), true);
+    if (wanted_.shm.spec)
+        mounts_.mount("/dev/shm", dev_, "shm", "tmpfs", wanted_.shm, kQuiet,
+                      {{"mode", "1777"}, {"size", "65536k"}}, false);
+    if (wanted_.mqueue.spec)
+        mounts_.mount("/dev/mqueue", dev_, "mqueue", "mqueue", wanted_.mqueue, kQuiet, {}, false);
+}
+
+// Group tty where the container has it.
+std::vector<step::FilesystemOption> DevPlanner::pts_options() const {
+    std::vector<step::FilesystemOption> options{
+        {"newinstance", std::nullopt}, {"ptmxmode", "0666"}, {"mode", "0620"}};
+    const bool mapped =
+        spec_.gid_mappings.empty() ||
+        std::any_of(spec_.gid_mappings.begin(), spec_.gid_mappings.end(), [](const IdMapping& map) {
+            return map.container_id <= 5 && 5 - map.container_id < map.size;
+        });
+    if (mapped) options.push_back({"gid", "5"});
+    return options;
+}
+
+void DevPlanner::add_default_device(std::size_t index) {
+    const Device& device = kDevices[index];
+    const std::string name{device.name};
+    if (bind_devices_) {
+        mounts_.attach(device_trees_[index], dev_, name, step::OpenMountPoint::Kind::file, true, false);
+    } else {
+        b_.add(step::MakeDevice{dev_, name, S_IFCHR | 0666, device.major, device.minor, 0, 0});
+    }
+}
+
+void DevPlanner::add_device(const DeviceSpec& device, Slot root) {
+    const std::string path = clean_container_path(device.path, "device");
+    const bool in_dev = path.starts_with("/dev/");
+    const std::string name = path.substr(in_dev ? 5 : 1);
+    if (in_dev && is_in_every_dev(name)) return;
+    b_.purpose(fmt::format("making device {}", path));
+    if (bind_devices_) {
+        const Slot tree = spec_device_trees_.at(static_cast<std::size_t>(&device - spec_.devices.data()));
+        mounts_.attach(tree, in_dev ? dev_ : root, name, step::OpenMountPoint::Kind::file, true, false);
+        return;
+    }
+    const mode_t type = device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
+    b_.add(step::MakeDevice{in_dev ? dev_ : root, name, type | (device.mode & 07777),
+                            static_cast<std::uint32_t>(device.major),
+                            static_cast<std::uint32_t>(device.minor), device.uid, device.gid});
+}
+
+}  // namespace stack
