@@ -52,7 +52,7 @@ void DevPlanner::open() {
     b_.purpose("opening the devices of /dev");
     for (const Device& device : kDevices) {
         device_trees_.push_back(b_.new_slot(fmt::format("dev-{}", device.name)));
-        b_.add(step::CloneHostTree{fmt::format("/dev/{}", device.name), false, false, device_trees_.back()});
+        clone_private(fmt::format("/dev/{}", device.name), device_trees_.back());
     }
     open_spec_devices();
 }
@@ -63,8 +63,14 @@ void DevPlanner::open_spec_devices() {
         if (device.path.starts_with("/dev/") && is_in_every_dev(device.path.substr(5))) continue;
         spec_device_trees_.back() = b_.new_slot(fmt::format("device{}", spec_device_trees_.size() - 1));
         b_.purpose(fmt::format("opening device {}", device.path));
-        b_.add(step::CloneHostTree{device.path, false, false, spec_device_trees_.back()});
+        clone_private(device.path, spec_device_trees_.back());
     }
+}
+
+// What a container mounts on its device must not appear on the host's.
+void DevPlanner::clone_private(const std::string& path, Slot tree) {
+    b_.add(step::CloneHostTree{path, false, false, tree});
+    b_.add(step::SetMountAttributes{tree, 0, 0, MS_PRIVATE, false});
 }
 
 void DevPlanner::make(Slot root) {

@@ -33,6 +33,7 @@ class DevPlanner {
 
   private:
     void open_spec_devices();
+    void clone_private(const std::string& path, Slot tree);
     void mount_or_open(Slot root);
     void mount_inside();
     [[nodiscard]] std::vector<step::FilesystemOption> pts_options() const;

@@ -136,11 +136,11 @@ int ChildRunner::run(const step::MakeOverlayByMount& step) noexcept {
     // One page of options is what mount(2) takes; the program's author has made sure that they fit.
     char options[4096];
     char* end = options;
+    bool fits = true;
     const auto add = [&](const char* text) noexcept {
-        const std::size_t left = static_cast<std::size_t>(options + sizeof options - end);
-        if (::strlen(text) < left) end = ::stpcpy(end, text);
+        fits = fits && ::strlen(text) < static_cast<std::size_t>(options + sizeof options - end);
+        if (fits) end = ::stpcpy(end, text);
     };
-    *end = '\0';
     add("lowerdir=");
     for (std::size_t i = 0; i < step.lower.size(); ++i) {
         if (i > 0) add(":");
@@ -151,9 +151,14 @@ int ChildRunner::run(const step::MakeOverlayByMount& step) noexcept {
     add(",workdir=");
     add(LayerText{step.work, in_.fds}.text);
     if (step.user_xattr) add(",userxattr");
+    if (!fits) return E2BIG;
     // The work directory, trusted and of no further use to anybody in this mount namespace, serves as mount point.
-    if (::syscall(SYS_mount, "overlay", step.mount_point.c_str(), "overlay", 0, options) < 0) return errno;
-    return keep(step.out, sys::open_tree(AT_FDCWD, step.mount_point.c_str(), OPEN_TREE_CLOEXEC));
+    const char* point = step.mount_point.c_str();
+    if (::syscall(SYS_mount, "overlay", point, "overlay", 0, options) < 0) return errno;
+    if (const int error =
+            keep(step.out, sys::open_tree(AT_FDCWD, point, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)))
+        return error;
+    return result_of(::syscall(SYS_umount2, point, 2 /* MNT_DETACH */));
 }
 
 int ChildRunner::run(const step::OwnFreshDirectory& step) noexcept {

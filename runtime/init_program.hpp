@@ -144,8 +144,8 @@ struct MakeOverlay {  ///< fsopen("overlay") with one "lowerdir+" per layer
     bool user_xattr = false;
     Slot out;
 };
-struct
-    MakeOverlayByMount {  ///< mount(2), for kernels before 6.8: all layers in one string, attached at the work directory
+/// mount(2), for kernels before 6.8: all layers in one string, attached at the mount point for as long as it takes to clone it.
+struct MakeOverlayByMount {
     std::vector<LayerRef> lower;
     LayerRef upper, work;
     bool user_xattr = false;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace stack {
 
@@ -16,10 +17,10 @@ class RootPlanner {
                 const LaunchShape& shape)
         : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {}
 
-    /// Makes the tree. Called by itself before a user namespace is entered: what is the host's is opened with the host's
-    /// ids. Throws Error(invalid_input, not_supported).
+    /// Makes the tree before a user namespace is entered: what is the host's is opened with the host's ids. Throws
+    /// Error(invalid_input, not_supported).
     void open();
-    /// Opens what is not open yet. Without hooks to run before, also enters the root; with them, it is attached to where they
+    /// Makes it unless that is done. Without hooks to run before, also enters the root; with them, it is attached to where they
     /// find it.
     void make();
     /// What the host's mounts become here, MS_PRIVATE or MS_SLAVE: a root that is to see them change stays their follower.
@@ -30,9 +31,11 @@ class RootPlanner {
     [[nodiscard]] Slot root() const { return root_; }
 
   private:
+    void make_tree();
+    void make_overlay();
     step::LayerRef layer(const std::string& path, bool by_descriptor);
-    void make_overlay(bool user_xattr);
-    void map_layers();
+    std::vector<step::LayerRef> open_layers(bool by_descriptor);
+    std::vector<step::LayerRef> map_layers();
     void enter(bool attach);
 
     ProgramBuilder& b_;

@@ -3,6 +3,7 @@
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/default_mounts.hpp"
 
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,10 +31,6 @@ std::string namespace_of(pid_t pid, const char* kind) {
 
 class RuntimeNamespaces : public RuntimeTest {
   protected:
-    void SetUp() override {
-        RuntimeTest::SetUp();
-        if (!facts().overlay_layer_append) GTEST_SKIP() << "user namespaces need Linux 6.8 for their root";
-    }
     ContainerSpec shifted(std::vector<std::string> args) {
         ContainerSpec wanted = spec(std::move(args));
         wanted.namespaces.push_back({NamespaceKind::user, ""});
@@ -59,6 +56,52 @@ TEST_F(RuntimeNamespaces, OverlayOfAUserNamespaceShowsTheImagesIds) {
     EXPECT_EQ(info.st_uid, 100007u);
     EXPECT_EQ(info.st_gid, 100008u);
     EXPECT_EQ(read_file("/proc/self/mountinfo").find(wanted.root.upper), std::string::npos);
+}
+
+TEST_F(RuntimeNamespaces, OverlayOfAUserNamespaceNeedsNoLayerAppend) {
+    HostFacts old = facts();
+    old.overlay_layer_append = false;
+    ContainerSpec wanted =
+        shifted({"sh", "-c", "cat /etc/layer0 /etc/layer99 /etc/top; stat -c %u /etc/top; : > /etc/new"});
+    for (int i = 99; i >= 0; --i) {
+        // The names together don't fit into the page that mount(2) takes.
+        dir().write(fmt::format("layers/{:0>60}/etc/layer{}", i, i), fmt::format("{}\n", i));
+        dir().write(fmt::format("layers/{:0>60}/etc/top", i), fmt::format("from {}\n", i));
+        wanted.root.lower.insert(wanted.root.lower.begin(), dir().file(fmt::format("layers/{:0>60}", i)));
+    }
+    EXPECT_EQ(run(wanted, old).out, "0\n99\nfrom 0\n0\n");
+    struct stat info {};
+    ASSERT_EQ(::stat((wanted.root.upper + "/etc/new").c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, 100000u);
+    EXPECT_EQ(read_file("/proc/self/mountinfo").find(dir().path()), std::string::npos);
+    wanted.root.lower.resize(300, image());
+    EXPECT_THAT(run(wanted, old).error, HasSubstr("an overlay root of 300 layers needs Linux 6.8"));
+}
+
+// As systemd has them.
+TEST_F(RuntimeNamespaces, SharedMountsOfTheHostNeitherStopAUserNamespaceNorHearOfIt) {
+    const PrivateNamespaces surroundings;
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr), 0);
+    const std::string before = read_file("/proc/self/mountinfo");
+    fs::permissions(dir().path(), fs::perms::all);
+    for (const bool plain : {true, false}) {
+        ContainerSpec wanted = shifted(
+            {"sh", "-c", "busybox mount --bind /dev/zero /dev/null && echo mounted; exec sleep 1000"});
+        if (plain) {
+            wanted.root = plain_spec({}).root;
+            ASSERT_EQ(::chown(plain_root().c_str(), 100000, 100000), 0);
+        }
+        wanted.process.capabilities = capability_sets({"CAP_SYS_ADMIN"});
+        wanted.seccomp.kind = SeccompSpec::Kind::unconfined;
+        Pipe output = make_pipe();
+        LaunchFds fds;
+        fds.out = fds.err = output.write.get();
+        start(wanted, fds);
+        char word[9] = {};
+        ASSERT_EQ(::read(output.read.get(), word, 8), 8);
+        EXPECT_STREQ(word, "mounted\n");
+        EXPECT_EQ(read_file("/proc/self/mountinfo"), before);
+    }
 }
 
 TEST_F(RuntimeNamespaces, SourcesThatOnlyTheHostsRootMayReachAreBoundIntoAUserNamespace) {
@@ -160,7 +203,9 @@ TEST_F(RuntimeNamespaces, ClocksHaveTheirOffsetsAlsoInAUserNamespaceAndForExec) 
 }
 
 TEST_F(RuntimeNamespaces, HooksAndGateWorkBehindAUserNamespace) {
-    ContainerSpec wanted = shifted({"cat", "/etc/hooked"});
+    ContainerSpec wanted =
+        shifted({"sh", "-c", "cat /etc/hooked; grep -c ' / / .* shared:' /proc/self/mountinfo"});
+    wanted.root.propagation = "rshared";
     wanted.hooks.create_container = {
         {"/bin/sh",
          {"sh", "-c", fmt::format("echo $(cat) $(id -u) > {}/etc/hooked", wanted.root.work)},
@@ -176,7 +221,7 @@ TEST_F(RuntimeNamespaces, HooksAndGateWorkBehindAUserNamespace) {
     EXPECT_NE(namespace_of(process.pid(), "user"), namespace_of(::getpid(), "user"));
     process.hooks_done("state");
     process.wait_until_started();
-    EXPECT_EQ(read_until_end(output.read.get()), "state 0\n");
+    EXPECT_EQ(read_until_end(output.read.get()), "state 0\n1\n");
     wait_for_exit(process.handle());
 }
 
