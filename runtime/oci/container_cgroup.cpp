@@ -3,6 +3,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/undo.hpp"
+#include "runtime/oci/fault_point.hpp"
 
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ SystemdScope start_scope(Program& program, ContainerRecord& record, const Contai
         SystemdScope scope =
             SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
                                 scope_properties(spec.resources, spec.annotations), record.user_scope);
+        fault_point("create.scope");
         record.cgroup_path = scope.cgroup_path();
         program.store.save(record);
         return scope;
@@ -103,10 +105,12 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
     Cgroup cgroup = need_cgroup(record, program.cgroups(), "update");
     Undo undo;
     cgroup.apply(changes, &undo);
+    fault_point("update.written");
     if (!record.scope.empty()) {
         // systemd writes its own values again when it likes, so it has to know them; it rounds some, and takes others
         // back that it doesn't know.
         set_scope_properties(record.scope, changed_scope_properties(changes), record.user_scope);
+        fault_point("update.scope");
         cgroup.apply(changes, &undo);
     }
     undo.release();
@@ -115,7 +119,9 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
 void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout) {
     const std::optional<Cgroup> cgroup = find_cgroup(record, layout);
     if (cgroup && cgroup->populated()) cgroup->kill_all();
+    fault_point("destroy.empty");
     if (!record.scope.empty()) remove_scope_if_any(record);
+    fault_point("destroy.scope");
     if (cgroup) remove_cgroup(layout, record.cgroup_path);
 }
 

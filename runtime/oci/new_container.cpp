@@ -93,6 +93,7 @@ void run_create_hooks(Program& program, PendingProcess& process, const HookSpecs
     const std::string state = state_document(record, Status::creating);
     run_hooks("prestart", hooks.prestart, state);
     run_hooks("createRuntime", hooks.create_runtime, state);
+    fault_point("create.runtime-hooks");
     process.hooks_done(state);
 }
 
@@ -101,9 +102,11 @@ void hand_over(NewContainer& made, const CreateOptions& options) {
     if (!options.console_socket.empty() && made.terminal) {
         send_descriptor(options.console_socket, "console socket", made.terminal->get(), "/dev/ptmx");
         made.terminal.reset();
+        fault_point("create.terminal");
     }
     if (!options.pidfd_socket.empty())
         send_descriptor(options.pidfd_socket, "pidfd socket", made.process.handle().pidfd(), "pidfd");
+    fault_point("create.pidfd");
     if (!options.pid_file.empty())
         write_file_atomically(options.pid_file, std::to_string(made.process.pid()), Durability::crash, 0644);
 }
@@ -161,6 +164,7 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     if (!notify_socket_of_caller().empty()) {
         notify_directory = program.store.file(id, "notify");
         add_notify_mount(spec, notify_directory);
+        fault_point("create.notify");
     }
     MadeCgroup cgroup = make_cgroup(program, record, spec);
     spec.cgroups_path = record.cgroup_path;  // what the container's view of v1 hierarchies shows
@@ -199,6 +203,7 @@ void destroy_container(Program& program, const ContainerRecord& record,
                        const std::vector<HookSpec>& poststop) {
     if (const std::optional<ProcessHandle> init = find_init(record)) {
         static_cast<void>(init->signal(SIGKILL));
+        fault_point("destroy.signalled");
         if (const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups()))
             cgroup->kill_all();  // also what is frozen
         wait_for_death(*init);
@@ -213,6 +218,7 @@ void destroy_container(Program& program, const ContainerRecord& record,
     for (const HookSpec& hook : poststop) {
         try {
             run_hooks("poststop", {hook}, state);
+            fault_point("destroy.hook");
         } catch (const Error& error) {
             program.log.warning(error.what());
         }

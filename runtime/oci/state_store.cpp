@@ -5,6 +5,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_id.hpp"
+#include "runtime/oci/fault_point.hpp"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -37,6 +38,7 @@ FileLock StateStore::create(const std::string& id) const {
             .add_context(fmt::format("container \"{}\"", id))
             .with_hint(fmt::format("remove it first: stack-runtime delete {}", id));
     }
+    fault_point("create.unlocked");
     return FileLock::acquire(file(id, "lock"));
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 #include "runtime/oci/descriptor_socket.hpp"
+#include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/foreground.hpp"
 #include "runtime/oci/new_container.hpp"
 #include "runtime/user.hpp"
@@ -139,21 +140,29 @@ int run_exec(Program& program, const Arguments& arguments) {
     if (!options.detached) foreground.emplace(true);
     const ExecTarget target{&*seen.init, container.seccomp};
     PendingProcess pending = begin_exec(target, process, own_streams(process), launch, program.facts());
+    fault_point("exec.process");
     pending.wait_for_gate();
+    fault_point("exec.gate");
     std::optional<TerminalRelay> terminal;
     if (std::optional<UniqueFd> master = pending.take_terminal()) {
         if (options.console_socket.empty())
             terminal.emplace(std::move(*master));
         else
             send_descriptor(options.console_socket, "console socket", master->get(), "/dev/ptmx");
+        fault_point("exec.terminal");
     }
     if (!options.pidfd_socket.empty())
         send_descriptor(options.pidfd_socket, "pidfd socket", pending.handle().pidfd(), "pidfd");
+    fault_point("exec.handed-over");
     pending.wait_until_started();
+    fault_point("exec.started");
     if (!options.pid_file.empty())
         write_file_atomically(options.pid_file, std::to_string(pending.pid()), Durability::crash, 0644);
+    fault_point("exec.recorded");
     if (!foreground) return 0;
-    return foreground->wait(pending.handle(), terminal ? &*terminal : nullptr, nullptr);
+    const int code = foreground->wait(pending.handle(), terminal ? &*terminal : nullptr, nullptr);
+    fault_point("exec.ended");
+    return code;
 }
 
 }  // namespace stack::oci

@@ -3,6 +3,7 @@
 #include "runtime/oci/commands/commands.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
+#include "runtime/oci/fault_point.hpp"
 
 namespace stack::oci {
 
@@ -12,6 +13,7 @@ int run_pause(Program& program, const Arguments& arguments) {
     if (status != Status::running && status != Status::created)
         throw Error{ErrorKind::conflict, "container not running"};
     need_cgroup(record, program.cgroups(), "pause").freeze(true);
+    fault_point("pause.frozen");
     return 0;
 }
 
@@ -20,6 +22,7 @@ int run_resume(Program& program, const Arguments& arguments) {
     if (observe(program.store, record, program.cgroups()).status != Status::paused)
         throw Error{ErrorKind::conflict, "container not paused"};
     need_cgroup(record, program.cgroups(), "resume").freeze(false);
+    fault_point("resume.thawed");
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_id.hpp"
 #include "runtime/oci/container_status.hpp"
+#include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/new_container.hpp"
 
 #include <signal.h>
@@ -59,13 +60,16 @@ int run_kill(Program& program, const Arguments& arguments) {
     const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups());
     if (all && cgroup && (seen.alive() || arguments.on("all") || cgroup->populated())) {
         signal_all(*cgroup, number);
+        fault_point("kill.all");
         return 0;
     }
     if (!seen.alive() && arguments.on("all")) return 0;
     if (!seen.alive() || !seen.init->signal(number))
         throw Error{ErrorKind::conflict, "container not running"};
+    fault_point("kill.signalled");
     // On v1 nothing that is frozen dies before it is thawed.
     if (number == SIGKILL && seen.status == Status::paused && cgroup) cgroup->freeze(false);
+    fault_point("kill.thawed");
     return 0;
 }
 

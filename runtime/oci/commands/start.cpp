@@ -85,8 +85,9 @@ int run_start(Program& program, const Arguments& arguments) {
     const HookSpecs hooks = program.store.load_config(id).spec.hooks;
     const std::string notify = program.store.file(id, "notify");
     const bool notifies = program.store.has(id, "notify") && !notify_socket_of_caller().empty();
-    std::optional<NotifyRelay> relay = notify_relay(notifies ? notify : "");
     fault_point("start.locked");
+    std::optional<NotifyRelay> relay = notify_relay(notifies ? notify : "");
+    fault_point("start.notify");
     const std::string socket = claim_start_socket(program.store, id);
     fault_point("start.claimed");
     start_through(socket, state_document(record, Status::created));
@@ -95,6 +96,7 @@ int run_start(Program& program, const Arguments& arguments) {
     run_poststart_hooks(program, record, hooks);
     fault_point("start.hooks");
     if (relay) relay->wait_for_ready(*seen.init);
+    fault_point("start.ready");
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/oci/commands/commands.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
+#include "runtime/oci/fault_point.hpp"
 #include "runtime/oci/resource_update.hpp"
 
 #include <unistd.h>
@@ -36,7 +37,9 @@ int run_update(Program& program, const Arguments& arguments) {
     const ResourceUpdate update = merge_resources(config.spec.resources, wanted_change(program, arguments));
     update_cgroup(program, record, update.write);
     config.spec.resources = update.all;
+    fault_point("update.limited");
     program.store.save_config(id, config);
+    fault_point("update.saved");
     return 0;
 }
 
