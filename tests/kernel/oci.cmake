@@ -3,6 +3,8 @@ stack_test(oci_kernel_test kernel
           oci_streams_test.cpp oci_systemd_test.cpp
   LIBRARIES stack_oci_config stack_cgroup dep_json)
 add_dependencies(oci_kernel_test stack-runtime stack-runtime-faulty)
+add_test(NAME OciFaults.AtEverySystemCall COMMAND oci_kernel_test --gtest_filter=OciFaults.AnySystemCallCanBeTheLastOne)
+set_tests_properties(OciFaults.AtEverySystemCall PROPERTIES LABELS long TIMEOUT 1800 ENVIRONMENT STACK_EVERY_CALL=1)
 
 # The program once more, with points at which a test kills it (runtime/oci/fault_point.hpp).
 get_target_property(oci_sources stack_oci SOURCES)

@@ -1,6 +1,6 @@
 # What the rings share: temporary roots, namespaces, leak checks, golden files, a driver for the built program.
 add_library(stack_test_support STATIC
-  support/eventually.cpp support/golden.cpp support/host_snapshot.cpp support/http_client.cpp
+  support/call_tracer.cpp support/eventually.cpp support/golden.cpp support/host_snapshot.cpp support/http_client.cpp
   support/paths.cpp support/payload_image.cpp support/private_namespaces.cpp support/processes.cpp support/stack_runner.cpp
   support/stack_test_fixture.cpp support/temp_root.cpp)
 target_link_libraries(stack_test_support PUBLIC stack_base dep_json GTest::gtest)
