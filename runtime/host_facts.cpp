@@ -34,13 +34,16 @@ bool has_effective(int capability) {
            (data[capability / 32].effective >> capability % 32 & 1) != 0;
 }
 
-// The old parser of file system parameters takes any string; the one with "lowerdir+" looks the path up at once.
+// A key without its value: the kernel either lacks the key or misses the value, and says which in the context's own log. (Asking
+// with a layer that isn't there would have it written to the console.)
 bool has_layer_append() {
     const UniqueFd fs{sys::fsopen("overlay")};
     if (!fs.valid()) return false;
-    errno = 0;
-    return sys::fsconfig(fs.get(), FSCONFIG_SET_STRING, "lowerdir+", "/proc/self/no-such-file") < 0 &&
-           errno == ENOENT;
+    if (sys::fsconfig(fs.get(), FSCONFIG_SET_FLAG, "lowerdir+", nullptr) == 0) return false;
+    char words[256];
+    const ssize_t size = ::read(fs.get(), words, sizeof words);
+    return size > 0 && std::string_view{words, static_cast<std::size_t>(size)}.find("Unknown parameter") ==
+                           std::string_view::npos;
 }
 
 struct CgroupMounts {
@@ -83,7 +86,7 @@ std::vector<std::string> find_thermal_throttle() {
 
 }  // namespace
 
-HostFacts probe_host_facts() {
+HostFacts probe_host_facts(bool with_thermal_throttle) {
     HostFacts facts;
     utsname names{};
     if (::uname(&names) == 0) facts.kernel_release = names.release;
@@ -101,7 +104,7 @@ HostFacts probe_host_facts() {
     const std::vector<std::string> map = split(std::string{trim(read_or_empty("/proc/self/uid_map"))}, ' ');
     facts.in_user_namespace = map.empty() || map.back() != "4294967295";
     try {
-        facts.thermal_throttle_directories = find_thermal_throttle();
+        if (with_thermal_throttle) facts.thermal_throttle_directories = find_thermal_throttle();
     } catch (const Error&) {  // no sysfs here: nothing to mask
     }
     CgroupMounts mounts = find_cgroup_mounts(read_or_empty("/proc/self/mountinfo"));

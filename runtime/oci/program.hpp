@@ -39,7 +39,7 @@ class Program {
         return *cgroups_;
     }
     const HostFacts& facts() {
-        if (!facts_) facts_ = probe_host_facts();
+        if (!facts_) facts_ = probe_host_facts(false);
         return *facts_;
     }
 
