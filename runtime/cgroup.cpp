@@ -61,21 +61,30 @@ int Cgroup::tree_dir() const {
 
 Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                       DevicePrograms* programs) {
-    const std::vector<std::string> parts = cgroup_tree::components(path);
+    Undo undo;
+    Cgroup group = make(layout, path, resources, undo);
     DevicePrograms own;
-    DevicePrograms::Loaded program;
-    const std::vector<DeviceRule> rules = effective_device_rules(resources);
-    if (layout.has_unified()) program = (programs != nullptr ? *programs : own).get(rules);
-    const CgroupPlan plan = plan_cgroup(layout, resources, program.fd >= 0);
-    if (!plan.device_program && !layout.v1_mounts.contains("devices") && !in_child_user_namespace())
-        throw Error{ErrorKind::not_supported,
-                    fmt::format("limit devices can't be enforced: load device program: {}",
-                                errno_text(program.error))};
+    group.restrict_devices(resources, programs != nullptr ? *programs : own);
+    undo.release();
+    return group;
+}
+
+Cgroup Cgroup::create_without_devices(const CgroupLayout& layout, const std::string& path,
+                                      const ResourceSpec& resources) {
+    Undo undo;
+    Cgroup group = make(layout, path, resources, undo);
+    undo.release();
+    return group;
+}
+
+Cgroup Cgroup::make(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
+                    Undo& undo) {
+    const std::vector<std::string> parts = cgroup_tree::components(path);
+    const CgroupPlan plan = plan_cgroup(layout, resources, true);
     Cgroup group;
     group.path_ = path;
     group.layout_ = layout;
-    Undo undo;
-    undo.push([&layout, &path] { prune_empty_parents(layout, path); });
+    undo.push([layout, path] { prune_empty_parents(layout, path); });
     const auto make = [&](const std::string& mount, Kind kind, const std::vector<std::string>& controllers) {
         cgroup_tree::MadeDirectory made = cgroup_tree::make(mount, parts, kind, controllers);
         if (made.created) undo.push([mount, path] { cgroup_tree::remove(mount, path); });
@@ -88,12 +97,29 @@ Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const
     const auto directory_of = [&](const std::string& controller) { return group.controller_dir(controller); };
     cgroup_limits::perform(plan.v1_writes, directory_of);
     cgroup_limits::perform(plan.v2_writes, [&](const std::string&) { return group.unified_.get(); });
-    if (plan.device_program)
-        attach_device_program(group.unified_.get(), program.fd);
-    else if (group.has_v1("devices"))
-        cgroup_limits::set_v1_devices(group.controller_dir("devices"), rules);
-    undo.release();
     return group;
+}
+
+void Cgroup::prepare_devices(const ResourceSpec& resources, DevicePrograms& programs) const {
+    if (unified_.valid()) static_cast<void>(programs.get(effective_device_rules(resources)));
+}
+
+void Cgroup::restrict_devices(const ResourceSpec& resources, DevicePrograms& programs) {
+    const std::vector<DeviceRule> rules = effective_device_rules(resources);
+    DevicePrograms::Loaded program;
+    if (unified_.valid()) program = programs.get(rules);
+    if (program.fd >= 0) {
+        attach_device_program(unified_.get(), program.fd);
+        return;
+    }
+    join_v1_controllers({"devices"});  // where the kernel has no such programs
+    if (has_v1("devices")) {
+        cgroup_limits::set_v1_devices(controller_dir("devices"), rules);
+    } else if (!in_child_user_namespace()) {
+        throw Error{ErrorKind::not_supported,
+                    fmt::format("limit devices can't be enforced: load device program: {}",
+                                errno_text(program.error))};
+    }
 }
 
 void Cgroup::add_hierarchy(const std::string& mount, std::vector<std::string> controllers, UniqueFd dir) {

@@ -36,6 +36,14 @@ class Cgroup {
     /// can't be enforced, permission, invalid_input. `programs`: a cache that lives through the call.
     static Cgroup create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                          DevicePrograms* programs = nullptr);
+    /// The same without the device rules: `restrict_devices` with the same resources must follow before a program of the
+    /// container runs in here. Until then its device nodes can be made, and the kernel can check the rules meanwhile.
+    static Cgroup create_without_devices(const CgroupLayout& layout, const std::string& path,
+                                         const ResourceSpec& resources);
+    /// Loads what `restrict_devices` will attach. Throws Error(invalid_input) for rules that make no sense.
+    void prepare_devices(const ResourceSpec& resources, DevicePrograms& programs) const;
+    /// Throws Error(not_supported) where device rules can't be enforced.
+    void restrict_devices(const ResourceSpec& resources, DevicePrograms& programs);
     /// nullopt when it exists in no hierarchy. Throws Error.
     static std::optional<Cgroup> open(const CgroupLayout& layout, const std::string& path);
 
@@ -81,6 +89,8 @@ class Cgroup {
         UniqueFd tasks;
     };
     Cgroup() = default;
+    static Cgroup make(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
+                       Undo& undo);
     void add_hierarchy(const std::string& mount, std::vector<std::string> controllers, UniqueFd dir);
     void join_v1_controllers(const std::vector<std::string>& controllers);
     void refuse_limit_below_use(const ResourceSpec& resources) const;

@@ -72,7 +72,7 @@ MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const Containe
     MadeCgroup made;
     if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
     if (!record.cgroup_path.empty() && program.cgroups().mode != CgroupLayout::Mode::none)
-        made.cgroup = Cgroup::create(program.cgroups(), record.cgroup_path, spec.resources);
+        made.cgroup = Cgroup::create_without_devices(program.cgroups(), record.cgroup_path, spec.resources);
     return made;
 }
 

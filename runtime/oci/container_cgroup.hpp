@@ -25,7 +25,8 @@ struct MadeCgroup {
     /// For LaunchOptions; borrows from the cgroup.
     [[nodiscard]] CgroupPlacement placement() const;
 };
-/// Makes the cgroup of the record with its limits; the path of a scope's is put on record. Throws Error.
+/// Makes the cgroup of the record with its limits; `restrict_devices` is left to the caller. The path of a scope's is put
+/// on record. Throws Error.
 MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec);
 
 /// The cgroup of the record; nullopt when it has none (any more).

@@ -8,6 +8,7 @@
 #include "runtime/base/units.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/oci/bundle.hpp"
+#include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 #include "runtime/oci/descriptor_socket.hpp"
@@ -153,12 +154,10 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     choose_cgroup(program, config.spec.cgroups_path, record);  // from here on the group is ours to remove
     undo.push([&] { destroy_container(program, record, poststop); });
     fault_point("create.directory");
-    program.store.save_config(id, config);
-    fault_point("create.config");
     program.store.save(record);
     fault_point("create.record");
 
-    ContainerSpec spec = std::move(config.spec);
+    ContainerSpec spec = config.spec;
     spec.id = id;
     std::string notify_directory;
     if (!notify_socket_of_caller().empty()) {
@@ -174,12 +173,20 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     fault_point("create.process");
     record_process(program, record, process);
     fault_point("create.pid");
+    // While the child sets itself up: the kernel takes its time to check a device program.
+    DevicePrograms devices;
+    if (cgroup.cgroup) cgroup.cgroup->prepare_devices(spec.resources, devices);
+    const std::string config_text = write_config(config);
     poststop = spec.hooks.poststop;
     run_create_hooks(program, process, spec.hooks, record);
     fault_point("create.hooks");
     process.wait_for_gate();
     record_process(program, record, process);
     fault_point("create.gate");
+    if (cgroup.cgroup) cgroup.cgroup->restrict_devices(spec.resources, devices);
+    fault_point("create.devices");
+    program.store.save_config(id, config_text);  // without it nobody can start this container
+    fault_point("create.config");
     if (cgroup.scope) cgroup.scope->release();
     std::optional<UniqueFd> terminal = process.take_terminal();
     NewContainer made{std::move(spec),     record,          std::move(lock), std::move(process),

@@ -3,7 +3,6 @@
 #include "runtime/base/atomic_file.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
-#include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_id.hpp"
 #include "runtime/oci/fault_point.hpp"
 
@@ -67,8 +66,8 @@ void StateStore::save(const ContainerRecord& record) const {
     write_file_atomically(file(record.id, "state.json"), record_text(record), Durability::crash);
 }
 
-void StateStore::save_config(const std::string& id, const OciConfig& config) const {
-    write_file_atomically(file(id, "config.json"), write_config(config), Durability::crash);
+void StateStore::save_config(const std::string& id, const std::string& text) const {
+    write_file_atomically(file(id, "config.json"), text, Durability::crash);
 }
 
 std::optional<ContainerRecord> StateStore::find(const std::string& id) const {
@@ -89,7 +88,12 @@ ContainerRecord StateStore::load(const std::string& id) const {
 }
 
 OciConfig StateStore::load_config(const std::string& id) const {
-    return read_config(read_file(file(id, "config.json")));
+    const std::optional<std::string> text = read_file_if_exists(file(id, "config.json"));
+    if (!text)
+        throw Error{ErrorKind::conflict, "the container was not created to its end"}
+            .add_context(fmt::format("container \"{}\"", id))
+            .with_hint(fmt::format("remove it: stack-runtime delete --force {}", id));
+    return read_config(*text);
 }
 
 void StateStore::remove(const std::string& id) const {

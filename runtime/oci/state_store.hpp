@@ -32,12 +32,14 @@ class StateStore {
     [[nodiscard]] bool locked(const std::string& id) const;
 
     void save(const ContainerRecord& record) const;
-    void save_config(const std::string& id, const OciConfig& config) const;
+    /// `text` is what write_config made.
+    void save_config(const std::string& id, const std::string& text) const;
     /// nullopt when there is no record: no such container, or one whose `create` was killed at its first step.
     /// Throws Error for a record that can't be read.
     [[nodiscard]] std::optional<ContainerRecord> find(const std::string& id) const;
     /// Throws Error(not_found) `container does not exist` as well.
     [[nodiscard]] ContainerRecord load(const std::string& id) const;
+    /// Throws Error(conflict) for a container whose `create` was killed half-way.
     [[nodiscard]] OciConfig load_config(const std::string& id) const;
     /// The container's directory and all in it; missing is fine.
     void remove(const std::string& id) const;

@@ -3,6 +3,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/oci/commands/commands.hpp"
+#include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 #include "runtime/oci/fault_point.hpp"
@@ -38,7 +39,7 @@ int run_update(Program& program, const Arguments& arguments) {
     update_cgroup(program, record, update.write);
     config.spec.resources = update.all;
     fault_point("update.limited");
-    program.store.save_config(id, config);
+    program.store.save_config(id, write_config(config));
     fault_point("update.saved");
     return 0;
 }
