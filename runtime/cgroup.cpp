@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -24,8 +25,10 @@ namespace {
 using cgroup_files::read_at;
 using cgroup_tree::Kind;
 
-/// In a user namespace nobody can make or use device nodes in the first place: rules add nothing there.
-bool in_child_user_namespace() {
+/// In a user namespace nobody can make or use device nodes in the first place: rules add nothing there. Who isn't root here
+/// makes containers in one of their own.
+bool without_device_nodes() {
+    if (::geteuid() != 0) return true;
     const std::vector<std::string> words = split(read_file("/proc/self/uid_map"), ' ');
     return std::find_if(words.begin(), words.end(),
                         [](const std::string& word) { return trim(word) == "4294967295"; }) == words.end();
@@ -115,7 +118,7 @@ void Cgroup::restrict_devices(const ResourceSpec& resources, DevicePrograms& pro
     join_v1_controllers({"devices"});  // where the kernel has no such programs
     if (has_v1("devices")) {
         cgroup_limits::set_v1_devices(controller_dir("devices"), rules);
-    } else if (!in_child_user_namespace()) {
+    } else if (!without_device_nodes()) {
         throw Error{ErrorKind::not_supported,
                     fmt::format("limit devices can't be enforced: load device program: {}",
                                 errno_text(program.error))};

@@ -9,7 +9,11 @@
 #include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include <functional>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -24,15 +28,13 @@ class SystemdScopeTest : public testing::Test {
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "needs root";
         if (!path_exists("/run/systemd/system")) GTEST_SKIP() << "systemd does not run here";
-        name = systemd::parse_scope_name("stack-test.slice:test:" + fmt::format("{}", ::getpid()), "", false);
+        name = systemd::parse_scope_name("stacktest.slice:test:" + fmt::format("{}", ::getpid()), "", false);
     }
     void TearDown() override {
         if (name.unit.empty()) return;
         remove_scope(name.unit, false);
-        run_command({.argv = {"/bin/systemctl", "stop", "stack-test.slice"},
-                     .env = {},
-                     .fds = {},
-                     .working_dir = {}});
+        run_command(
+            {.argv = {"/bin/systemctl", "stop", "stacktest.slice"}, .env = {}, .fds = {}, .working_dir = {}});
     }
     std::string show(const char* property) const {
         return std::string{
@@ -55,7 +57,7 @@ TEST_F(SystemdScopeTest, HoldsAContainerUnderLimitsOfBoth) {
     limits.pids_limit = 20;
     limits.cpu_quota_us = 50000;
     SystemdScope scope = start(limits);
-    EXPECT_NE(scope.cgroup_path().find("/stack-test.slice/" + name.unit), std::string::npos)
+    EXPECT_NE(scope.cgroup_path().find("/stacktest.slice/" + name.unit), std::string::npos)
         << scope.cgroup_path();
     Cgroup group = Cgroup::create(layout, scope.cgroup_path(), limits);
     const ProcessHandle process =
@@ -129,6 +131,80 @@ TEST_F(SystemdScopeTest, KeepsDevicesAwayThroughReloads) {
     EXPECT_EQ(opens_kmsg(), 1);
     run_command({.argv = {"/bin/systemctl", "daemon-reload"}, .env = {}, .fds = {}, .working_dir = {}});
     EXPECT_EQ(opens_kmsg(), 1);
+}
+
+// What `work` does as this user, started by the user's manager, with nothing but the directory that logins have: the text of its
+// Error, or "".
+std::string as_user(uid_t user, const std::function<void()>& work) {
+    const std::string home =
+        fmt::format("/sys/fs/cgroup/user.slice/user-{0}.slice/user@{0}.service/stack-test", user);
+    make_directories(home);
+    Pipe result = make_pipe();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::string text;
+        try {
+            const UniqueFd processes{::open((home + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
+            write_all(processes.get(), "0", home);
+            if (::setgroups(0, nullptr) != 0 || ::setgid(user) != 0 || ::setuid(user) != 0)
+                throw_errno("become the user");
+            ::setenv("XDG_RUNTIME_DIR", fmt::format("/run/user/{}", user).c_str(), 1);
+            ::unsetenv("DBUS_SESSION_BUS_ADDRESS");
+            work();
+        } catch (const std::exception& error) {
+            text = error.what();
+        }
+        write_all(result.write.get(), text, "pipe");
+        ::_exit(0);
+    }
+    result.write.reset();
+    std::string text(4096, '\0');
+    std::size_t size = 0;
+    for (ssize_t got; (got = ::read(result.read.get(), text.data() + size, text.size() - size)) > 0;)
+        size += static_cast<std::size_t>(got);
+    text.resize(size);
+    wait_for_exit(ProcessHandle::open(child).value());
+    ::rmdir(home.c_str());
+    return text;
+}
+
+TEST(SystemdScope, IsMadeByTheUsersOwnManagerForWhoIsNotRoot) {
+    constexpr uid_t kUser = 1000;
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to become a user";
+    if (!path_exists(fmt::format("/run/user/{}/bus", kUser)))
+        GTEST_SKIP() << "no manager of a user runs here";
+    const auto expect = [](bool good, const std::string& what) {
+        if (!good) throw Error{ErrorKind::failed, what};
+    };
+    EXPECT_EQ(as_user(kUser,
+                      [&] {
+                          const CgroupLayout layout = detect_cgroups();
+                          const systemd::ScopeName name =
+                              systemd::parse_scope_name("", fmt::format("{}", ::getpid()), true);
+                          ResourceSpec limits;
+                          limits.pids_limit = 20;
+                          SystemdScope scope =
+                              SystemdScope::start(name, "a test", scope_properties(limits, {}), true);
+                          const std::string path = scope.cgroup_path();
+                          expect(path.starts_with("/user.slice/user-1000.slice/user@1000.service/"),
+                                 "it is in " + path);
+                          Cgroup group = Cgroup::create(layout, path, limits);
+                          expect(group.stats().pids->limit == 20u, "there is no limit");
+                          limits.pids_limit = 30;
+                          set_scope_properties(name.unit, changed_scope_properties(limits), true);
+                          group.apply(limits);
+                          expect(group.stats().pids->limit == 30u, "the limit has not changed");
+                          const ProcessHandle process = spawn(
+                              {.argv = {"/bin/sleep", "1000"}, .env = {}, .fds = {}, .working_dir = {}});
+                          group.add_process(process.pid());
+                          scope.release();
+                          group.kill_all();
+                          wait_for_exit(process);
+                          remove_scope(name.unit, true);
+                          expect(eventually([&] { return !Cgroup::open(layout, path).has_value(); }),
+                                 "something is left");
+                      }),
+              "");
 }
 
 TEST(SystemdScope, WithoutSystemdIsAnErrorWithAWayOut) {
