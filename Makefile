@@ -29,11 +29,12 @@ test: everything ## all three rings (kernel and e2e need root)
 test-unit test-kernel test-e2e: test-%: everything ## one ring
 	$(CTEST) -L $*
 
-test-vm: everything ## limits on pure cgroup v2, with and without systemd, in an emulated machine
+test-vm: everything ## the kernel ring on pure cgroup v2, limits also under systemd, in an emulated machine
 	@tools/deps vm
 	$(CTEST) -L vm
 
-test-long: everything ## ten thousand containers of each kind, kills at every step
+test-long: everything ## ten thousand containers of each kind, the kernel ring under systemd in an emulated machine
+	@tools/deps vm
 	$(CTEST) -L long
 
 test-peers: everything ## podman, containerd and docker, running containers by stack-runtime

@@ -74,7 +74,9 @@ TEST_F(Killed, SupervisorComesBackAndKeepsTheContainers) {
 
 TEST_F(Killed, ExitDuringTheSupervisorsAbsenceIsNotLost) {
     up("services: {web: {image: payload, command: [stack-payload, exit, '42', '300']}}");
-    ::kill(stack().supervisor(), SIGKILL);
+    const int supervisor = stack().supervisor();
+    ASSERT_NE(supervisor, 0);
+    ::kill(supervisor, SIGKILL);
     EXPECT_TRUE(reaches("web", "exited"));
     EXPECT_EQ(container("web").value("ExitCode", -1), 42);
 }
