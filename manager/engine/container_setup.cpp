@@ -313,7 +313,7 @@ void write_network_files(const Paths& paths, const ContainerRecord& record, cons
 }
 
 std::string cgroup_path(const ContainerRecord& record) {
-    return fmt::format("/stack/{}/{}", record.project, record.id);
+    return fmt::format("{}/{}", record.cgroup_parent, record.id);
 }
 
 ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image,

@@ -2,6 +2,7 @@
 
 #include "manager/engine/container_setup.hpp"
 #include "manager/engine/project_network.hpp"
+#include "manager/engine/project_scope.hpp"
 #include "manager/engine/running_containers.hpp"
 #include "manager/engine/security_profiles.hpp"
 #include "manager/engine/volume_store.hpp"
@@ -33,6 +34,7 @@ struct LocalEngine::Impl {
         : loop{event_loop},
           paths{std::move(the_paths)},
           project{std::move(project_name)},
+          cgroup{own_project_cgroup(project)},
           keeper{std::move(client)},
           log{the_log},
           images{paths.data_root},
@@ -60,6 +62,7 @@ struct LocalEngine::Impl {
     EventLoop& loop;
     const Paths paths;
     const std::string project;
+    const std::string cgroup;
     KeeperClient keeper;
     Log log;
     const ImageStore images;
@@ -207,6 +210,7 @@ Task<ContainerRecord> LocalEngine::create_container(CreateRequest request) {
     record.image_reference = request.service.image;
     record.image_digest = image.digest;
     record.config_hash = request.config_hash;
+    record.cgroup_parent = impl.cgroup;
     record.created_ns = wall_clock_ns();
     record.command = plan::effective_argv(request.service, image.config);
     record.labels = container_labels(*request.project, record);

@@ -110,6 +110,7 @@ json record_to_json(const ContainerRecord& r) {
             {"ports", list_to_json(r.ports, port_to_json)},
             {"mounts", list_to_json(r.mounts, mount_to_json)},
             {"command", r.command},
+            {"cgroup_parent", r.cgroup_parent},
             {"created_ns", r.created_ns}};
 }
 
@@ -132,6 +133,7 @@ ContainerRecord record_from_json(const json& j) {
     r.ports = list_from_json(j.at("ports"), port_from_json);
     r.mounts = list_from_json(j.at("mounts"), mount_from_json);
     j.at("command").get_to(r.command);
+    r.cgroup_parent = j.value("cgroup_parent", "/stack/" + r.project);  // records of old have none
     j.at("created_ns").get_to(r.created_ns);
     return r;
 }

@@ -61,6 +61,7 @@ struct ContainerRecord {
     std::vector<network::PublishedPort> ports;  ///< host ports as bound; 0 before the first start
     std::vector<MountRecord> mounts;
     std::vector<std::string> command;  ///< argv as it is run, for `ps`
+    std::string cgroup_parent;         ///< below it, by its id, lies its cgroup; see cgroup_path
     std::int64_t created_ns = 0;       ///< since the epoch
     bool operator==(const ContainerRecord&) const = default;
 

@@ -1,4 +1,5 @@
 // A command's way to its project's supervisor: connect, or start a keeper that starts one.
+#include "manager/engine/project_scope.hpp"
 #include "manager/supervisor/supervise.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file_lock.hpp"
@@ -82,6 +83,8 @@ bool ensure_supervisor(const engine::Paths& paths, const std::string& project, b
                           paths.run_root, "--project", project,  "--init",        paths.init};
     if (verbose) request.supervisor.push_back("--verbose");
     request.held.push_back({"control", {listener.get()}});
+    const std::optional<engine::ProjectScope> scope = engine::ProjectScope::enter(project);
+    if (scope) request.cgroup_processes = scope->processes();
     start_keeper(request);
     return true;
 }

@@ -23,6 +23,7 @@ struct Prepared {
     std::vector<char*> argv_pointers;
     std::vector<UniqueFd> held;  // our duplicates, whose numbers stand in argv
     const char* working_directory = "/";
+    int cgroup_processes = -1;
 };
 
 Prepared prepare(const KeeperStart& start) {
@@ -47,6 +48,7 @@ Prepared prepare(const KeeperStart& start) {
     for (std::string& argument : result.argv) result.argv_pointers.push_back(argument.data());
     result.argv_pointers.push_back(nullptr);
     result.working_directory = start.working_directory.c_str();
+    result.cgroup_processes = start.cgroup_processes;
     return result;
 }
 
@@ -55,6 +57,8 @@ Prepared prepare(const KeeperStart& start) {
     char byte;
     while (::read(go, &byte, 1) < 0 && errno == EINTR) {
     }
+    const bool placed = prepared.cgroup_processes < 0 || ::write(prepared.cgroup_processes, "0", 1) == 1;
+    const int not_placed = placed ? 0 : errno;
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
     for (int number = 1; number < 32; ++number) ::signal(number, SIG_DFL);
@@ -63,9 +67,9 @@ Prepared prepare(const KeeperStart& start) {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
     for (const UniqueFd& fd : prepared.held) ::fcntl(fd.get(), F_SETFD, 0);
-    if (null >= 0 && ::chdir(prepared.working_directory) == 0)
+    if (placed && null >= 0 && ::chdir(prepared.working_directory) == 0)
         ::execv(prepared.argv_pointers[0], prepared.argv_pointers.data());
-    const int err = errno;
+    const int err = placed ? errno : not_placed;
     [[maybe_unused]] const ssize_t sent = ::write(report, &err, sizeof err);
     ::_exit(127);
 }
