@@ -81,8 +81,9 @@ std::string OciCommand::err() const {
 
 OciResult OciCommand::wait() {
     pollfd entry{process_.pidfd(), POLLIN, 0};
-    if (::poll(&entry, 1, 20'000) == 0) {
-        ADD_FAILURE() << "stack-runtime takes longer than 20 s";
+    // To end what hangs: emulated machines are slow.
+    if (::poll(&entry, 1, 60'000) == 0) {
+        ADD_FAILURE() << "stack-runtime takes longer than 60 s";
         static_cast<void>(process_.signal(SIGKILL));
     }
     const int code = exit_code_of_status(wait_for_exit(process_));
