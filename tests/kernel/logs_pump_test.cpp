@@ -90,7 +90,7 @@ TEST_F(LogPumpTest, ThreeHundredThousandLinesComeBackInOrder) {
     out.write.reset();
     err.write.reset();
     pump.add("c1", target, {std::move(out.read), std::move(err.read), {}, {}});
-    ASSERT_TRUE(eventually([&] { return finished == 1; }));
+    ASSERT_TRUE(eventually([&] { return finished == 1; }, seconds{60}));
     reap();
     expect_numbers(300000);
 }
