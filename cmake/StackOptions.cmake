@@ -9,8 +9,9 @@ endif()
 
 find_program(STACK_CCACHE ccache)
 if(STACK_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${STACK_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${STACK_CCACHE})
+  # What is the same in two configurations is compiled once, although each has a directory of its own.
+  set(CMAKE_C_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1 ${STACK_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 find_program(STACK_MOLD mold)
 if(STACK_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -35,15 +36,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized> $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
                       $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete> $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow> $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>)
 endif()
+# Static programs have no sanitizer to run in. Tests are not what is examined: what they call is, and without it their
+# objects are the same in every configuration, so that ccache compiles them once.
+set(STACK_IS_PLAIN "$<OR:$<BOOL:$<TARGET_PROPERTY:STACK_STATIC>>,$<BOOL:$<TARGET_PROPERTY:STACK_TEST>>>")
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT STACK_SANITIZE)
-  add_compile_definitions(_FORTIFY_SOURCE=2)
+  add_compile_definitions($<$<NOT:$<BOOL:$<TARGET_PROPERTY:STACK_TEST>>>:_FORTIFY_SOURCE=2>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT STACK_SANITIZE)
   add_link_options($<$<LINK_LANGUAGE:CXX>:-static-libstdc++> -static-libgcc)
 endif()
 if(STACK_SANITIZE)
-  add_compile_options($<$<NOT:$<BOOL:$<TARGET_PROPERTY:STACK_STATIC>>>:-fsanitize=${STACK_SANITIZE}>
-                      -fno-omit-frame-pointer)
+  add_compile_options("$<$<NOT:${STACK_IS_PLAIN}>:-fsanitize=${STACK_SANITIZE};-fno-omit-frame-pointer>")
   add_link_options($<$<NOT:$<BOOL:$<TARGET_PROPERTY:STACK_STATIC>>>:-fsanitize=${STACK_SANITIZE}>)
 endif()
 

@@ -8,6 +8,7 @@ set_property(SOURCE support/paths.cpp APPEND PROPERTY COMPILE_DEFINITIONS
   STACK_SOURCE_DIR="${PROJECT_SOURCE_DIR}" STACK_BINARY_DIR="${CMAKE_BINARY_DIR}/bin"
   STACK_TEST_BINARY_DIR="${CMAKE_BINARY_DIR}/tests/bin")
 add_dependencies(stack_test_support stack-payload)
+set_property(TARGET stack_test_support PROPERTY STACK_TEST ON)
 
 # Prints the machine's snapshot: CI compares before and after.
 add_executable(stack-host-snapshot support/host_snapshot_main.cpp)
@@ -18,3 +19,4 @@ add_library(stack_test_registry STATIC
   support/cutting_proxy.cpp support/registry_server.cpp support/script_server.cpp support/test_certificates.cpp
   support/test_image.cpp)
 target_link_libraries(stack_test_registry PUBLIC stack_test_support PRIVATE stack_image_worker dep_json dep_z)
+set_property(TARGET stack_test_registry PROPERTY STACK_TEST ON)
