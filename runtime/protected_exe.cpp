@@ -1,13 +1,10 @@
 #include "runtime/protected_exe.hpp"
 
 #include "runtime/base/error.hpp"
-#include "runtime/base/path_at.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/child_syscalls.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/mount.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -62,13 +59,6 @@ UniqueFd sealed_copy(const std::string& path) {
     return reopened;
 }
 
-bool is_listed_mount(std::uint64_t mount_id) {
-    const std::string id = std::to_string(mount_id) + " ";
-    for (const std::string& line : split(read_file("/proc/self/mountinfo"), '\n'))
-        if (line.starts_with(id)) return true;
-    return false;
-}
-
 }  // namespace
 
 bool runs_protected() {
@@ -76,14 +66,12 @@ bool runs_protected() {
     if (!self.valid()) return false;
     const int seals = ::fcntl(self.get(), F_GET_SEALS);
     if (seals >= 0) return (seals & F_SEAL_WRITE) != 0;
+    // A mount that is attached nowhere has no path but its own root's. (A read-only mount of the host does not count: the
+    // host may make it writable again.)
+    char path[2];
+    if (::readlink(kSelf, path, sizeof path) != 1) return false;
     struct statfs filesystem {};
-    struct statx info {};
-    if (::fstatfs(self.get(), &filesystem) != 0 || (filesystem.f_flags & ST_RDONLY) == 0) return false;
-    if (::statx(self.get(), "", AT_EMPTY_PATH, STATX_MNT_ID, &info) != 0 ||
-        (info.stx_mask & STATX_MNT_ID) == 0)
-        return false;
-    // A read-only mount of the host does not count: the host may make it writable again.
-    return !is_listed_mount(info.stx_mnt_id);
+    return ::fstatfs(self.get(), &filesystem) == 0 && (filesystem.f_flags & ST_RDONLY) != 0;
 }
 
 UniqueFd protected_program(const std::string& path) {
