@@ -102,8 +102,11 @@ class PendingProcess {
     bool at_gate();
     /// The pty's master side when the process has a terminal: once, after `at_gate`.
     std::optional<UniqueFd> take_terminal();
-    /// Opens the gate; call once, after `at_gate`, and not with a start socket. The state document is for startContainer
-    /// hooks. Throws Error(internal) otherwise.
+    /// True when the child waits for its parent at the gate alone: no hooks and no user namespace come before. Who has nothing
+    /// to do at the gate may `release` such a child at once, and it will not stop there.
+    [[nodiscard]] bool waits_only_at_gate() const;
+    /// Opens the gate; call once, after `at_gate` or with `waits_only_at_gate`, and not with a start socket. The state document
+    /// is for startContainer hooks. Throws Error(internal) otherwise.
     void release(std::string_view state_json = {});
     /// Lets the child live on without this process: with a start socket, after `at_gate`. Throws Error(internal) otherwise.
     void detach();

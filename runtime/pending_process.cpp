@@ -100,13 +100,18 @@ void PendingProcess::State::pump() {
     while (!over() && readable(0)) take_message();
 }
 
-void PendingProcess::State::take_message() {
-    ReceivedMessage message;
+// A child that has died with a message of ours unread: the kernel tells that first, and once, and then what it had said.
+static ReceivedMessage receive_report(int channel) {
     try {
-        message = receive_with_fds(channel.get(), sizeof(ChildReport));
+        return receive_with_fds(channel, sizeof(ChildReport));
     } catch (const Error& error) {
-        if (error.code() != ECONNRESET) throw;  // it died with a message of ours unread: the same as its end
+        if (error.code() != ECONNRESET) throw;
     }
+    return receive_with_fds(channel, sizeof(ChildReport));
+}
+
+void PendingProcess::State::take_message() {
+    ReceivedMessage message = receive_report(channel.get());
     if (message.bytes.empty()) return end_of_channel();
     ChildReport report;
     std::memcpy(&report, message.bytes.data(), std::min(message.bytes.size(), sizeof report));
@@ -213,8 +218,16 @@ std::optional<UniqueFd> PendingProcess::take_terminal() {
     return std::exchange(state_->terminal, std::nullopt);
 }
 
+bool PendingProcess::waits_only_at_gate() const {
+    const std::vector<Step>& steps = state_->program.steps;
+    return state_->own_gate && std::none_of(steps.begin(), steps.end(), [](const Step& step) {
+               return std::holds_alternative<step::AwaitParent>(step.action) ||
+                      std::holds_alternative<step::Respawn>(step.action);
+           });
+}
+
 void PendingProcess::release(std::string_view state_json) {
-    if (!state_->at_gate || !state_->own_gate)
+    if (!state_->own_gate || (!state_->at_gate && !waits_only_at_gate()))
         throw Error{ErrorKind::internal, "a process was released that does not wait for its parent"};
     state_->send(SyncPoint::gate, state_json);
 }
@@ -239,7 +252,7 @@ void PendingProcess::wait_for_gate() {
 }
 
 void PendingProcess::wait_until_started() {
-    wait_for_gate();
+    if (!waits_only_at_gate()) wait_for_gate();
     release();
     while (!started()) static_cast<void>(state_->readable(-1));
 }

@@ -377,9 +377,11 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     stdio.close_child_ends();
     TraceSpan setup{"runtime.setup", record.name};
     co_await run_creating_hooks(container, &process);
-    co_await await_gate(&process);
+    // What follows is done while the child is set up, unless something of the child's is needed.
+    const bool terminal = container->spec.process.terminal;
+    if (terminal || !process.waits_only_at_gate()) co_await await_gate(&process);
     setup.end();
-    if (container->spec.process.terminal) stdio.take_terminal(process);
+    if (terminal) stdio.take_terminal(process);
     keeper_.hold(io_key(id), stdio.to_hold());
     LaunchOutcome outcome;
     outcome.pid = process.pid();
@@ -431,7 +433,7 @@ Task<ExecStarted> RunningContainers::exec(std::string id, ExecRequest request) {
     target.init = &container->init;
     target.seccomp = container->spec.seccomp;
     PendingProcess pending = begin_exec(target, process, fds, launch_options(*container), facts_);
-    co_await await_gate(&pending);
+    if (request.terminal || !pending.waits_only_at_gate()) co_await await_gate(&pending);
     ExecStarted started;
     started.pid = pending.pid();
     if (request.terminal) {
