@@ -41,7 +41,9 @@ struct TimeOffset {
 struct MountSpec {
     std::string destination;  ///< absolute, inside the container
     std::string type;         ///< bind, tmpfs, proc, sysfs, devpts, mqueue, cgroup
-    std::string source;       ///< host path for bind; otherwise the name shown in mountinfo
+    /// Host path for bind, or "fd:NAME": a detached mount among the descriptors of LaunchFds; otherwise the name shown in
+    /// mountinfo.
+    std::string source;
     std::vector<std::string> options;
     /// Where the user's file asked for it, `file:line:column`; goes into error messages. Empty when built in.
     std::string origin;

@@ -9,6 +9,7 @@
 #include "runtime/seccomp_listener.hpp"
 #include "runtime/seccomp_program.hpp"
 #include "runtime/state_document.hpp"
+#include "runtime/sysctl.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -276,6 +277,40 @@ int named_descriptor(const LaunchFds& fds, const std::string& path) {
     return entry->second;
 }
 
+// Mounts that somebody else has made.
+void add_given_mounts(const ContainerSpec& spec, const LaunchFds& fds, Inputs& inputs) {
+    for (const MountSpec& mount : spec.mounts)
+        if (mount.source.starts_with("fd:") && !inputs.fds.contains(mount.source))
+            inputs.add_named(mount.source, named_descriptor(fds, mount.source));
+}
+
+bool is_own_namespace(const struct stat& other, const char* kind) {
+    struct stat own {};
+    return ::stat(fmt::format("/proc/self/ns/{}", kind).c_str(), &own) == 0 && own.st_dev == other.st_dev &&
+           own.st_ino == other.st_ino;
+}
+
+// A namespace that is joined by a path or descriptor may be the host's in disguise.
+void check_sysctl_namespaces(const ContainerSpec& spec, const LaunchFds& fds) {
+    if (spec.sysctl.empty()) return;
+    const auto is_hosts = [&](NamespaceKind kind, const char* name) {
+        struct stat info {};
+        if (kind == NamespaceKind::network && fds.network_namespace >= 0)
+            return ::fstat(fds.network_namespace, &info) == 0 && is_own_namespace(info, name);
+        const auto entry = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
+                                        [&](const NamespaceSpec& other) { return other.kind == kind; });
+        if (entry == spec.namespaces.end()) return true;
+        if (entry->path.empty()) return false;
+        const int known = entry->path.starts_with("fd:") ? ::fstat(named_descriptor(fds, entry->path), &info)
+                                                         : ::stat(entry->path.c_str(), &info);
+        return known == 0 && is_own_namespace(info, name);
+    };
+    const bool own_network = !is_hosts(NamespaceKind::network, "net");
+    const bool own_ipc = !is_hosts(NamespaceKind::ipc, "ipc"), own_uts = !is_hosts(NamespaceKind::uts, "uts");
+    for (const auto& [key, value] : spec.sysctl)
+        static_cast<void>(checked_sysctl_path(key, value, own_network, own_ipc, own_uts));
+}
+
 constexpr std::pair<const char*, int> kJoinable[] = {
     {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},
     {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},
@@ -306,6 +341,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     inputs.add_options(options);
     if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
     inputs.add_id_maps(spec);
+    check_sysctl_namespaces(spec, fds);
     CloneOptions clone{-1, &options};
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
@@ -331,6 +367,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
         clone.pid_namespace = given ? named_descriptor(fds, entry.path) : pid_namespace.get();
         inputs.shape.joined_pid_namespace = true;
     }
+    add_given_mounts(spec, fds, inputs);
     return begin(build_init_program(spec, facts, inputs.shape), inputs.fds, clone);
 }
 

@@ -44,7 +44,7 @@ namespace stack {
 struct LaunchFds {
     int in = -1, out = -1, err = -1;   ///< -1: the container's own /dev/null
     int network_namespace = -1;        ///< joined instead of what the spec says about the network when >= 0
-    std::map<std::string, int> named;  ///< what "fd:NAME" in a NamespaceSpec means
+    std::map<std::string, int> named;  ///< what "fd:NAME" in a NamespaceSpec or a MountSpec means
 };
 
 /// Where the process lives from its first instruction on.

@@ -72,6 +72,10 @@ class MountPlanner {
             trees_.emplace_back();
             if (!mount.options.bind) continue;
             mount_purpose(mount);
+            if (mount.spec->source.starts_with("fd:")) {
+                trees_.back() = b_.input(mount.spec->source);
+                continue;
+            }
             trees_.back() = b_.new_slot(fmt::format("mount{}", trees_.size() - 1));
             b_.add(
                 step::CloneHostTree{mount.spec->source, mount.options.recursive_bind, false, trees_.back()});

@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 7> kTypes{"tmpfs",  "proc",   "sysfs",  "
                                                  "mqueue", "cgroup", "cgroup2"};
 
 void check_bind(const MountRequest& mount) {
-    if (!mount.spec->source.starts_with('/'))
+    if (!mount.spec->source.starts_with('/') && !mount.spec->source.starts_with("fd:"))
         throw Error{ErrorKind::invalid_input,
                     fmt::format("the source of a bind mount must be an absolute path, not \"{}\"",
                                 mount.spec->source)};

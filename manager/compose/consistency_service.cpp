@@ -2,6 +2,7 @@
 #include "manager/compose/consistency.hpp"
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/short_syntax.hpp"
+#include "manager/compose/value_forms.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -93,12 +94,27 @@ class ServiceConsistency {
         if (networks)
             conflict(*mode, fmt::format("service \"{}\" has both network_mode and networks", name_.text),
                      *networks->key, "networks", "");
+        if (is_service_reference(mode->text)) return check_shared_network(*mode);
         const Node* ports = usable_member(map_, "ports");
         if (ports && ports->count > 0 && mode->text != "bridge")
             reporter_.warning(
                 "ignored-key",
                 fmt::format("published ports have no effect with network_mode \"{}\"", mode->text),
                 *ports->items()[0].value);
+    }
+
+    // What belongs to a network namespace belongs to the service that has it.
+    void check_shared_network(const Node& mode) {
+        for (const char* key : {"ports", "hostname", "domainname", "extra_hosts", "dns", "dns_search",
+                                "dns_opt", "links", "mac_address"}) {
+            const Entry* entry = map_.find_entry(key);
+            if (!entry || entry->value->is_null() || entry->value->broken) continue;
+            if (!entry->value->is_scalar() && entry->value->count == 0) continue;
+            conflict(
+                *entry->key,
+                fmt::format("a service with the network of another container can't have {} of its own", key),
+                mode, "network_mode is given here", fmt::format("give {} to the other one", key));
+        }
     }
 
     // The service's address is that of its first network, by priority and then by name.

@@ -65,12 +65,23 @@ class Normalizer {
                 if (is_usable(entry.value))
                     imply(service, before_colon(entry.value->text), *entry.value, true);
         for (const char* key : {"network_mode", "pid", "ipc"})
-            if (const Node* mode = usable_member(service, key); mode && mode->text.starts_with("service:"))
-                imply(service, mode->text.substr(8), *mode, true);
+            if (const Node* mode = usable_member(service, key)) imply_shared(service, *mode);
         if (const Node* sources = usable_member(service, "volumes_from"))
             for (const Entry& entry : sources->items())
                 if (is_usable(entry.value) && !entry.value->text.starts_with("container:"))
                     imply(service, before_colon(entry.value->text), *entry.value, false);
+    }
+
+    // A container can be meant by its name as well.
+    void imply_shared(Node& service, const Node& mode) {
+        constexpr std::string_view kService = "service:", kContainer = "container:";
+        if (mode.text.starts_with(kService)) imply(service, mode.text.substr(kService.size()), mode, true);
+        const Node* services = usable_member(root_, "services");
+        if (!services || !mode.text.starts_with(kContainer)) return;
+        for (const Entry& other : services->items())
+            if (const Node* name = usable_member(*other.value, "container_name");
+                name && name->text == mode.text.substr(kContainer.size()) && other.value != &service)
+                imply(service, other.key->text, mode, true);
     }
 
     static std::string_view before_colon(std::string_view text) { return text.substr(0, text.find(':')); }

@@ -316,7 +316,8 @@ std::string cgroup_path(const ContainerRecord& record) {
     return fmt::format("{}/{}", record.cgroup_parent, record.id);
 }
 
-ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image,
+ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record,
+                        const ContainerRecord* network_owner, const Image& image,
                         std::uint64_t available_capabilities) {
     const std::string directory = container_directory(paths, record.project, record.id);
     plan::SpecInputs inputs;
@@ -331,11 +332,16 @@ ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const
     for (const MountRecord& mount : record.mounts)
         inputs.mounts.push_back(
             {mount.target, mount.host_path, mount.read_only, mount.propagation, mount.origin});
-    inputs.hosts_file = directory + "/hosts";
-    inputs.hostname_file = directory + "/hostname";
-    inputs.resolv_conf_file = directory + "/resolv.conf";
+    const std::string network_files =
+        network_owner ? container_directory(paths, network_owner->project, network_owner->id) : directory;
+    inputs.hosts_file = network_files + "/hosts";
+    inputs.hostname_file = network_files + "/hostname";
+    inputs.resolv_conf_file = network_files + "/resolv.conf";
     inputs.cgroups_path = cgroup_path(record);
     inputs.host_hostname = own_hostname();
+    if (network_owner)
+        inputs.network_hostname =
+            plan::effective_hostname(network_owner->service, network_owner->id, inputs.host_hostname);
     inputs.available_capabilities = available_capabilities;
     GrantedDevices granted = granted_devices(record.service);
     inputs.devices = std::move(granted.nodes);

@@ -38,8 +38,10 @@ void fill_volumes(const ContainerRecord& record, const Image& image);
 void write_network_files(const Paths& paths, const ContainerRecord& record, const std::string& host_gateway);
 
 std::string cgroup_path(const ContainerRecord& record);
-/// Looks at the devices that the service is given, as they are now. `available_capabilities`: HostFacts has them.
-ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record, const Image& image,
+/// Looks at the devices that the service is given, as they are now. `network_owner`: whose network it has, if not its own.
+/// `available_capabilities`: HostFacts has them.
+ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record,
+                        const ContainerRecord* network_owner, const Image& image,
                         std::uint64_t available_capabilities);
 
 }  // namespace stack::engine

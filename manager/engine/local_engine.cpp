@@ -5,6 +5,7 @@
 #include "manager/engine/project_scope.hpp"
 #include "manager/engine/running_containers.hpp"
 #include "manager/engine/security_profiles.hpp"
+#include "manager/engine/shared_namespaces.hpp"
 #include "manager/engine/volume_store.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "runtime/base/clock.hpp"
@@ -25,8 +26,6 @@
 #include <fmt/format.h>
 
 namespace stack::engine {
-
-namespace {}  // namespace
 
 struct LocalEngine::Impl {
     Impl(LocalEngine& engine, EventLoop& event_loop, Paths the_paths, std::string project_name,
@@ -72,6 +71,14 @@ struct LocalEngine::Impl {
     std::vector<KeeperClient::Held> inherited;
     std::vector<ExitRecord> early_exits;
     std::map<std::string, Image> image_cache;  // by digest
+
+    ContainerSpec spec_of(const ContainerRecord& record, const Image& image) const {
+        std::vector<ContainerRecord> others;
+        if (shares_network(record.service))
+            for (StoredContainer& entry : load_project_state(paths, project).containers)
+                others.push_back(std::move(entry.record));
+        return make_spec(paths, record, network_owner(record, others), image, facts.bounding_capabilities);
+    }
 
     const Image& image_of(const std::string& digest) {
         auto found = image_cache.find(digest);
@@ -261,7 +268,8 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
     const TraceSpan span{"engine.launch", record.name};
     Impl& impl = *impl_;
     const Image image = impl.image_of(record.image_digest);
-    const int netns = co_await impl.network.enter(record);
+    int netns = -1;
+    if (!shares_network(record.service)) netns = co_await impl.network.enter(record);
     {
         ContainerRecord published = record;
         impl.network.publish(published);
@@ -270,7 +278,7 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
             save_record(impl.paths, record);
         }
     }
-    ContainerSpec spec = make_spec(impl.paths, record, image, impl.facts.bounding_capabilities);
+    ContainerSpec spec = impl.spec_of(record, image);
     co_return co_await impl.running.launch(std::move(record), std::move(spec), netns, std::move(at_gate));
 }
 
@@ -278,8 +286,7 @@ bool LocalEngine::adopt(const ContainerRecord& record, const ContainerState& sta
     Impl& impl = *impl_;
     ContainerSpec spec;
     try {
-        spec = make_spec(impl.paths, record, impl.image_of(record.image_digest),
-                         impl.facts.bounding_capabilities);
+        spec = impl.spec_of(record, impl.image_of(record.image_digest));
     } catch (const Error& error) {
         impl.log.warning("adopting {}: {}", record.name,
                          error.what());  // its image is gone: it can run on, not exec

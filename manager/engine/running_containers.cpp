@@ -2,7 +2,6 @@
 
 #include "manager/engine/container_hooks.hpp"
 #include "manager/engine/container_setup.hpp"
-#include "manager/plan/blame.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
@@ -198,29 +197,11 @@ Task<> RunningContainers::await_gate(PendingProcess* process) {
     while (!process->at_gate()) co_await ready.readable();
 }
 
-UniqueFd RunningContainers::shared_pid_namespace(const ContainerRecord& record) const {
-    const std::string& mode = record.service.pid_mode;
-    const std::size_t colon = mode.find(':');
-    if (colon == std::string::npos) return {};
-    const std::string name = mode.substr(colon + 1);
-    const bool by_service = mode.starts_with("service:");
-    const Live* target = nullptr;
-    for (const auto& [id, live] : live_) {
-        const ContainerRecord& other = live->record;
-        const bool named = by_service ? other.service_name == name && !other.oneoff : other.name == name;
-        if (named && (!target || other.number < target->record.number)) target = live.get();
-    }
-    const auto missing = [&] {
-        return plan::blame(Error{ErrorKind::conflict,
-                                 fmt::format("{} \"{}\", whose processes are to be shared, is not running",
-                                             by_service ? "service" : "container", name)},
-                           record.service, "pid");
-    };
-    if (!target) throw missing();
-    UniqueFd space{::open(fmt::format("/proc/{}/ns/pid", target->init.pid()).c_str(), O_RDONLY | O_CLOEXEC)};
-    // Opened by number: it is the right one if the process that had it still lives.
-    if (!space.valid() || !target->init.alive()) throw missing();
-    return space;
+std::vector<NamespaceOwner> RunningContainers::owners() const {
+    std::vector<NamespaceOwner> result;
+    result.reserve(live_.size());
+    for (const auto& [id, live] : live_) result.push_back({&live->record, &live->init});
+    return result;
 }
 
 Task<> RunningContainers::run_creating_hooks(std::shared_ptr<Live> container, PendingProcess* process) {
@@ -369,8 +350,9 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     ContainerStdio stdio{container->spec.process.terminal, record.service.stdin_open};
     LaunchFds fds = stdio.child_ends();
     fds.network_namespace = netns;
-    const UniqueFd pid_namespace = shared_pid_namespace(record);
-    if (pid_namespace.valid()) fds.named["pid"] = pid_namespace.get();
+    SharedNamespaces shared;
+    if (shares_namespaces(record.service)) shared = open_shared_namespaces(record, owners());
+    shared.give_to(fds);
     TraceSpan begin{"runtime.begin", record.name};
     PendingProcess process = begin_launch(container->spec, fds, launch_options(*container), facts_);
     begin.end();

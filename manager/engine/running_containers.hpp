@@ -6,6 +6,7 @@
 
 #include "manager/engine/engine.hpp"
 #include "manager/engine/paths.hpp"
+#include "manager/engine/shared_namespaces.hpp"
 #include "manager/logs/log_pump.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/log.hpp"
@@ -38,8 +39,8 @@ class RunningContainers {
     RunningContainers(EventLoop& loop, const Paths& paths, KeeperClient& keeper, const HostFacts& facts,
                       const Log& log, Events events);
 
-    /// Starts the container's first process in the network namespace `netns` (-1: the host's). `at_gate` is called before
-    /// the image's program runs. After a failure nothing of it is left.
+    /// Starts the container's first process in the network namespace `netns` (-1: the host's, or another container's if the
+    /// service says so). `at_gate` is called before the image's program runs. After a failure nothing of it is left.
     Task<LaunchOutcome> launch(ContainerRecord record, ContainerSpec spec, int netns,
                                std::function<void(const LaunchOutcome&)> at_gate);
     /// Takes up a container that an earlier supervisor started, with what the keeper held of its output; entries of
@@ -74,9 +75,8 @@ class RunningContainers {
     [[nodiscard]] LaunchOptions launch_options(const Live& container) const;
     Task<LaunchOutcome> start_process(std::shared_ptr<Live> container, int netns,
                                       std::function<void(const LaunchOutcome&)>* at_gate);
-    /// The pid namespace that the container shares with a running one; invalid when it has its own. Throws Error(conflict)
-    /// when there is none to share.
-    [[nodiscard]] UniqueFd shared_pid_namespace(const ContainerRecord& record) const;
+    /// Who may share a namespace; borrowed from `live_`.
+    [[nodiscard]] std::vector<NamespaceOwner> owners() const;
     Task<> await_gate(PendingProcess* process);
     Task<> run_creating_hooks(std::shared_ptr<Live> container, PendingProcess* process);
     Task<> run_late_hooks(std::string kind, std::shared_ptr<Live> container, pid_t pid);

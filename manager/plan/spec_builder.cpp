@@ -155,14 +155,22 @@ void set_size(MountSpec& mount, std::int64_t bytes) {
     mount.options.push_back(fmt::format("size={}", bytes));
 }
 
+bool names_a_container(const std::string& mode) {
+    return mode.find(':') != std::string::npos;
+}
+
 // What the service changes of the mounts that every container has.
 std::vector<MountSpec> own_mounts(const Service& service) {
     std::vector<MountSpec> mounts = default_mounts();
+    if (service.ipc_mode == "none")
+        std::erase_if(mounts, [](const MountSpec& mount) { return mount.destination == "/dev/shm"; });
     for (MountSpec& mount : mounts) {
         const bool is_shm = mount.destination == "/dev/shm";
         if (is_shm && service.shm_size_bytes) set_size(mount, *service.shm_size_bytes);
         // POSIX shared memory is files: sharing the namespace takes sharing them.
         if (is_shm && service.ipc_mode == "host") mount = bind_mount({"/dev/shm", "/dev/shm", false, "", ""});
+        if (is_shm && names_a_container(service.ipc_mode))
+            mount = bind_mount({"/dev/shm", kSharedMemory, false, "", ""});
         if (service.privileged && mount.destination.starts_with("/sys"))
             std::replace(mount.options.begin(), mount.options.end(), std::string{"ro"}, std::string{"rw"});
     }
@@ -248,8 +256,10 @@ std::vector<NamespaceSpec> namespaces(const SpecInputs& inputs) {
     for (NamespaceSpec spec : default_namespaces()) {
         if (shares_with_host(inputs.service, spec.kind)) continue;
         if (spec.kind == NamespaceKind::network) spec.path = inputs.network_namespace;
-        if (spec.kind == NamespaceKind::pid && !inputs.service.pid_mode.empty())
+        if (spec.kind == NamespaceKind::pid && names_a_container(inputs.service.pid_mode))
             spec.path = kSharedPidNamespace;
+        if (spec.kind == NamespaceKind::ipc && names_a_container(inputs.service.ipc_mode))
+            spec.path = kSharedIpcNamespace;
         result.push_back(std::move(spec));
     }
     return result;
@@ -357,7 +367,9 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     check_sysctls(service);
     ContainerSpec spec;
     spec.id = inputs.id;
-    const std::string hostname = effective_hostname(service, inputs.id, inputs.host_hostname);
+    const std::string hostname = !inputs.network_hostname.empty()
+                                     ? inputs.network_hostname
+                                     : effective_hostname(service, inputs.id, inputs.host_hostname);
     if (service.uts_mode != "host") {
         spec.hostname = hostname;
         spec.domainname = service.domainname;

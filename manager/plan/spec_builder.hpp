@@ -43,6 +43,8 @@ struct SpecInputs {
     std::string cgroups_path;       ///< below the cgroup root
     std::string network_namespace;  ///< NamespaceSpec::path of the one to join ("fd:netns"); empty: a new one
     std::string host_hostname;  ///< what a container in the host's network is called unless its service says
+    std::string
+        network_hostname;  ///< of the container whose network it shares, and this with it; empty: none
 
     std::uint16_t console_width = 0, console_height = 0;
     std::uint64_t available_capabilities = (std::uint64_t{1} << 41) - 1;  ///< what ALL means
@@ -52,8 +54,11 @@ struct SpecInputs {
     std::vector<DeviceRule> device_rules;
 };
 
-/// NamespaceSpec::path of the pid namespace that `pid: service:NAME` and `container:NAME` share: the launcher's descriptor "pid".
+/// Descriptors of the launcher for what `service:NAME` and `container:NAME` of pid and ipc share, the latter with the mount on
+/// /dev/shm.
 inline constexpr const char* kSharedPidNamespace = "fd:pid";
+inline constexpr const char* kSharedIpcNamespace = "fd:ipc";
+inline constexpr const char* kSharedMemory = "fd:shm";
 
 /// `file:line:column`, or empty.
 std::string origin_text(const compose::Position& position);
