@@ -28,6 +28,7 @@ class ChildRunner {
     int run(const step::SetDomainname&) noexcept;
     int run(const step::ResetSignals&) noexcept;
     int run(const step::SetOomScore&) noexcept;
+    int run(const step::SetExecLabel&) noexcept;
     int run(const step::WriteSysctl&) noexcept;
     int run(const step::OpenTerminal&) noexcept;
     int run(const step::OpenNull&) noexcept;
@@ -95,6 +96,8 @@ class ChildRunner {
     void send(ChildReport::Kind kind, std::size_t step, int error, int descriptor) noexcept;
     void mark_time(std::size_t index) noexcept;
     int wait_for_parent(SyncPoint point) noexcept;
+    /// `name` is short: below the process's own directory of this procfs.
+    int write_own_proc_file(Slot proc, const char* name, const std::string& value) noexcept;
     int accept_start(Slot socket) noexcept;
     static int close_all_but(int first, const int* kept, std::size_t count) noexcept;
     [[noreturn]] void become_hook(const step::RunHook& step, int report) noexcept;

@@ -248,9 +248,9 @@ struct ContainerSpec {
     std::map<std::string, TimeOffset> time_offsets;  ///< "monotonic", "boottime"
     std::map<std::string, std::string> net_devices;  ///< interface of the runtime's namespace -> name inside
     std::optional<std::uint64_t> personality;        ///< personality(2): PER_LINUX, PER_LINUX32
-    std::string mount_label;                         ///< SELinux context of the file systems made here
-    std::vector<DeviceSpec> devices;                 ///< beside the default /dev nodes
-    std::string cgroups_path;                        ///< below the cgroup root, e.g. /stack/shop/<id>
+    std::string mount_label;          ///< SELinux context of the tmpfs, devpts and mqueue made here
+    std::vector<DeviceSpec> devices;  ///< beside the default /dev nodes
+    std::string cgroups_path;         ///< below the cgroup root, e.g. /stack/shop/<id>
     ResourceSpec resources;
     SeccompSpec seccomp;
     std::map<std::string, std::string> sysctl;

@@ -36,6 +36,7 @@ set(STACK_RUNTIME_SOURCES
   seccomp_profile.cpp
   seccomp_program.cpp
   seccomp_words.cpp
+  security_labels.cpp
   shared_memory.cpp
   start_gate.cpp
   state_document.cpp

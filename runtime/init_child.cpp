@@ -158,12 +158,20 @@ int ChildRunner::run(const step::ResetSignals&) noexcept {
     return result_of(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSigset));
 }
 
-int ChildRunner::run(const step::SetOomScore& step) noexcept {
+int ChildRunner::write_own_proc_file(Slot proc, const char* name, const std::string& value) noexcept {
     // By number: /proc/self is a link. The procfs is of our own pid namespace, and so is the number.
     char path[64];
     const sys::NumberText pid{static_cast<std::uint64_t>(::syscall(SYS_getpid))};
-    ::stpcpy(::stpcpy(path, pid.text), "/oom_score_adj");
-    return write_proc_file(fd(step.proc), path, step.value);
+    ::stpcpy(::stpcpy(::stpcpy(path, pid.text), "/"), name);
+    return write_proc_file(fd(proc), path, value);
+}
+
+int ChildRunner::run(const step::SetOomScore& step) noexcept {
+    return write_own_proc_file(step.proc, "oom_score_adj", step.value);
+}
+
+int ChildRunner::run(const step::SetExecLabel& step) noexcept {
+    return write_own_proc_file(step.proc, step.file.c_str(), step.value);
 }
 
 int ChildRunner::run(const step::WriteSysctl& step) noexcept {

@@ -6,6 +6,7 @@
 #include "runtime/process_plan.hpp"
 #include "runtime/program_builder.hpp"
 #include "runtime/scheduling_plan.hpp"
+#include "runtime/security_labels.hpp"
 
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -38,20 +39,9 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
 }
 
 // Nothing that a spec asks for is left out silently.
-void refuse_labels(const ProcessSpec& process) {
-    if (!process.apparmor_profile.empty())
-        throw Error{ErrorKind::not_supported, "an AppArmor profile is not supported"};
-    if (!process.selinux_label.empty())
-        throw Error{ErrorKind::not_supported, "an SELinux label is not supported"};
-}
-
 void refuse_unsupported(const ContainerSpec& spec) {
-    refuse_labels(spec.process);
-    const auto refuse = [](bool asked, const char* what) {
-        if (asked) throw Error{ErrorKind::not_supported, fmt::format("{} is not supported", what)};
-    };
-    refuse(!spec.mount_label.empty(), "an SELinux label of mounts");
-    refuse(!spec.net_devices.empty(), "moving network devices");
+    if (!spec.net_devices.empty())
+        throw Error{ErrorKind::not_supported, "moving network devices is not supported"};
 }
 
 }  // namespace
@@ -108,7 +98,6 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
 InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& seccomp, int namespaces,
                                const HostFacts& facts, const LaunchShape& shape) {
     ProgramBuilder b{shape};
-    refuse_labels(process);
     ProcessPlanner planner{b, process, seccomp, facts, shape};
     b.purpose("closing what belongs to others");
     b.add(step::CloseInherited{});
@@ -123,10 +112,12 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
     b.purpose("looking into the container");
     tree.root = b.new_slot("root");
     b.add(step::OpenOwnRoot{tree.root});
-    if (process.oom_score_adj) {
-        b.purpose(fmt::format("setting the OOM score adjustment to {}", *process.oom_score_adj));
+    if (process.oom_score_adj || has_exec_label(process)) {
         tree.proc = b.new_slot("proc");
         b.add(step::OpenDirectory{tree.root, "proc", PROC_SUPER_MAGIC, tree.proc});
+    }
+    if (process.oom_score_adj) {
+        b.purpose(fmt::format("setting the OOM score adjustment to {}", *process.oom_score_adj));
         b.add(step::SetOomScore{tree.proc, std::to_string(*process.oom_score_adj)});
     }
     planner.plan_directory(tree, false);

@@ -88,6 +88,11 @@ struct SetOomScore {
     Slot proc;
     std::string value;
 };
+struct SetExecLabel {  ///< what a security module makes of the process at its next exec
+    Slot proc;
+    std::string file;  ///< below the process's own directory: attr/exec, attr/apparmor/exec
+    std::string value;
+};
 struct WriteSysctl {
     Slot proc;
     std::string path;  ///< below the procfs
@@ -308,15 +313,17 @@ struct Execute {
     Slot init;  ///< run this program with the first usable candidate as its argument
 };
 
-using Action = std::variant<
-    CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare, Respawn,
-    NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals, SetOomScore, WriteSysctl,
-    OpenHostPath, CloneHostTree, IdMapMount, CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay,
-    MakeOverlayByMount, OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount,
-    MakeDevice, MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
-    OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal, SetUmask,
-    SetRlimit, SetIoPriority, SetScheduler, SetAffinity, SetPersonality, ChangeDirectory, FindCommand, Gate,
-    KeepState, RunHook, NoNewPrivileges, InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
+using Action =
+    std::variant<CloseInherited, AwaitParent, BecomeRoot, EnterCgroup, OpenNamespace, JoinNamespaces, Unshare,
+                 Respawn, NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals,
+                 SetOomScore, SetExecLabel, WriteSysctl, OpenHostPath, CloneHostTree, IdMapMount,
+                 CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay, MakeOverlayByMount,
+                 OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice,
+                 MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
+                 OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal,
+                 SetUmask, SetRlimit, SetIoPriority, SetScheduler, SetAffinity, SetPersonality,
+                 ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges, InstallSeccomp,
+                 SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
 

@@ -83,6 +83,9 @@ class StepWords {
     std::string operator()(const step::SetDomainname& s) const { return "set domainname " + s.name; }
     std::string operator()(const step::ResetSignals&) const { return "reset signals"; }
     std::string operator()(const step::SetOomScore& s) const { return "set oom_score_adj " + s.value; }
+    std::string operator()(const step::SetExecLabel& s) const {
+        return fmt::format("at exec {} \"{}\"", s.file, s.value);
+    }
     std::string operator()(const step::WriteSysctl& s) const { return fmt::format("write /proc/{}", s.path); }
     std::string operator()(const step::OpenHostPath& s) const { return "open " + s.path + into(s.out); }
     std::string operator()(const step::CloneHostTree& s) const {

@@ -188,6 +188,12 @@ struct FactOf {
             return Error{ErrorKind::failed, fmt::format("{} is outside of the container", step.path)};
         return plain("open " + step.path + " in the container");
     }
+    Error operator()(const step::SetExecLabel&) const {
+        if (report.error == ENOENT)
+            return Error{ErrorKind::not_found, "no such profile is loaded on this host"};
+        if (report.error == EINVAL) return Error{ErrorKind::invalid_input, "the host does not know it"};
+        return plain(step_text(program, step_of));
+    }
     Error operator()(const step::WriteSysctl& step) const {
         if (report.error == ENOENT) return Error{ErrorKind::not_found, "this kernel has no such sysctl"};
         return plain("write /proc/" + step.path);

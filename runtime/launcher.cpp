@@ -8,6 +8,7 @@
 #include "runtime/protected_exe.hpp"
 #include "runtime/seccomp_listener.hpp"
 #include "runtime/seccomp_program.hpp"
+#include "runtime/security_labels.hpp"
 #include "runtime/state_document.hpp"
 #include "runtime/sysctl.hpp"
 
@@ -342,6 +343,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
     inputs.add_id_maps(spec);
     check_sysctl_namespaces(spec, fds);
+    check_labels(spec.process, spec.mount_label);
     CloneOptions clone{-1, &options};
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
@@ -375,6 +377,7 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
                           const LaunchOptions& options, const HostFacts& facts) {
     const auto ended = [] { return Error{ErrorKind::conflict, "the container is not running"}; };
     if (!target.init || !target.init->alive()) throw ended();
+    check_labels(process, {});
     Inputs inputs;
     LaunchFds streams = fds;
     streams.network_namespace = -1;

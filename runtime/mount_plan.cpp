@@ -6,6 +6,7 @@
 #include "runtime/mount_requests.hpp"
 #include "runtime/mount_steps.hpp"
 #include "runtime/root_plan.hpp"
+#include "runtime/security_labels.hpp"
 #include "runtime/sysctl.hpp"
 
 #include <linux/mount.h>
@@ -122,7 +123,8 @@ class MountPlanner {
         b_.purpose("making the container's mounts private");
         b_.add(step::SetMountAttributes{{}, 0, 0, root_plan_.host_propagation(), true});
         // Some settings are made through a procfs, be it one that nobody will ever see.
-        if (wanted_.proc.spec || !spec_.sysctl.empty() || spec_.process.oom_score_adj) {
+        if (wanted_.proc.spec || !spec_.sysctl.empty() || spec_.process.oom_score_adj ||
+            has_exec_label(spec_.process)) {
             mounts_.purpose("/proc", wanted_.proc);
             tree_.proc = mounts_.make("proc", "proc", wanted_.proc, kQuiet);
         }

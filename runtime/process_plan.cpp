@@ -98,6 +98,7 @@ void ProcessPlanner::plan(const MountedTree& tree, const std::vector<HookSpec>& 
     plan_user(tree);
     plan_limits();
     plan_scheduling(b_, process_);
+    plan_labels(tree);
     plan_gate();
     const HookFiles hook_files = start_hooks.empty() ? HookFiles{} : plan_hook_files(b_);
     plan_privileges();
@@ -166,6 +167,18 @@ void ProcessPlanner::plan_limits() {
                                     limit.soft, limit.hard)};
         b_.add(step::SetRlimit{rlimit_number(limit.type), limit.type, limit.soft, limit.hard});
     }
+}
+
+// While the procfs is at hand; they hold from the next exec on, and for hooks.
+void ProcessPlanner::plan_labels(const MountedTree& tree) {
+    if (!process_.apparmor_profile.empty()) {
+        b_.purpose(fmt::format("taking the AppArmor profile \"{}\"", process_.apparmor_profile), std::nullopt,
+                   "profiles are loaded by apparmor_parser(8)");
+        b_.add(step::SetExecLabel{tree.proc, "attr/apparmor/exec", "exec " + process_.apparmor_profile});
+    }
+    if (process_.selinux_label.empty()) return;
+    b_.purpose(fmt::format("taking the SELinux label \"{}\"", process_.selinux_label));
+    b_.add(step::SetExecLabel{tree.proc, "attr/exec", process_.selinux_label});
 }
 
 // What is known to be wrong before the gate need not wait for `start`.

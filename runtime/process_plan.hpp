@@ -25,6 +25,7 @@ class ProcessPlanner {
     void plan_streams(const MountedTree& tree);
     void plan_user(const MountedTree& tree);
     void plan_limits();
+    void plan_labels(const MountedTree& tree);
     void plan_gate();
     void plan_seccomp();
     void take_profile();

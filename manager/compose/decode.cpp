@@ -66,6 +66,22 @@ void decode_each(const Node& root, std::string_view kind, Map& target, Decode de
 
 }  // namespace
 
+void add_bridge_network(Project& project) {
+    const std::string key = "bridge";
+    for (auto* services : {&project.services, &project.disabled_services}) {
+        for (auto& [name, service] : *services) {
+            if (service.network_mode != key) continue;
+            service.network_mode.clear();
+            service.networks[key];
+            Network& network = project.networks[key];
+            if (!network.name.empty()) continue;
+            network.key = key;
+            network.name = project.name + "_" + key;
+            network.position = service.position;
+        }
+    }
+}
+
 std::map<std::string, std::string> decode_texts(const Node* map) {
     std::map<std::string, std::string> texts;
     if (is_usable(map) && map->is_mapping())

@@ -11,6 +11,9 @@ namespace stack::compose {
 
 /// `disabled`: the services that are off, a mapping. `variables`: where secrets and configs `environment` come from.
 Project decode(const Tree& tree, const Node& root, const Node& disabled, const Variables& variables);
+/// Puts services with `network_mode: bridge`, Docker's network for who is on none of the project's, on a network of their own,
+/// apart from the others. After the project has its name.
+void add_bridge_network(Project& project);
 
 // One function for each part of the model, in a file of its own.
 Service decode_service(const Tree& tree, const Entry& entry);

@@ -30,7 +30,8 @@ class ServiceDecoder {
         service_.volumes = decode_mounts(tree_, map);
         // Last, since it goes before keys of the service that may stand behind it.
         if (const Node* deploy = usable_member(map, "deploy")) decode_deploy(tree_, *deploy, service_);
-        if (!service_.network_mode.empty()) service_.ports.clear();  // the user has been told
+        if (!service_.network_mode.empty() && service_.network_mode != "bridge")
+            service_.ports.clear();  // the user has been told
     }
 
   private:

@@ -92,9 +92,6 @@ class SupportCheck {
                           "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
         expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
-        if (const Node* mode = usable_member(service, "network_mode"); mode && mode->text == "bridge")
-            not_supported(*mode, "network_mode \"bridge\" is not supported yet",
-                          "leave it out: the service is on the project's default network then");
         if (const Node* devices = usable_member(service, "devices"))
             for (const Entry& device : devices->items())
                 if (const Node* source = usable_member(*device.value, "source");

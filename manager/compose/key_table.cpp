@@ -131,7 +131,7 @@ constexpr KeyRow kRows[] = {
     {"services.*.pre_start[].working_dir", Shape::string, Merge::usual, 'B', KeyState::later},
     {"services.*.pre_start[].environment", Shape::variables, Merge::usual, 'B', KeyState::later},
     {"services.*.pre_start[].per_replica", Shape::boolean, Merge::usual, 'C', KeyState::later},
-    {"services.*.network_mode", Shape::string, Merge::usual, 'A', KeyState::partly, "none, host, service:NAME, and container:NAME within the project; bridge is not supported yet"},
+    {"services.*.network_mode", Shape::string, Merge::usual, 'A', KeyState::works, "none, host, service:NAME, and container:NAME within the project; bridge is a network of the project for such services, apart from its others"},
     {"services.*.networks", Shape::names, Merge::names, 'A', KeyState::works},
     {"services.*.networks.*.aliases", Shape::strings, Merge::unique, 'A', KeyState::works},
     {"services.*.networks.*.ipv4_address", Shape::string, Merge::usual, 'A', KeyState::works},

@@ -74,6 +74,7 @@ class Load {
     Project read_project(const Document& document, const std::string& name) {
         Project project = decode(document.tree, *document.root, *document.disabled, discovery_.variables);
         project.name = name;
+        add_bridge_network(project);
         try {
             if (is_switched_on(discovery_.variables, "COMPOSE_COMPATIBILITY")) project.separator = "_";
         } catch (const Error& error) {

@@ -2,10 +2,9 @@
 
 #include "manager/plan/blame.hpp"
 #include "runtime/base/error.hpp"
-#include "runtime/base/path_at.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/capabilities.hpp"
 #include "runtime/seccomp_file.hpp"
+#include "runtime/security_labels.hpp"
 
 #include <array>
 #include <cstdint>
@@ -19,13 +18,6 @@ namespace stack::engine {
 namespace {
 
 constexpr int kLastCapability = 63;
-
-bool host_has_apparmor() {
-    return trim(read_file_if_exists("/sys/module/apparmor/parameters/enabled").value_or("")) == "Y";
-}
-bool host_has_selinux() {
-    return path_exists("/sys/fs/selinux/enforce");
-}
 
 SeccompProfile service_profile(const compose::Service& service, std::uint64_t capabilities) {
     const std::string& file = service.security.seccomp_file;
@@ -51,14 +43,13 @@ std::string process_label(const std::vector<std::string>& parts) {
 }
 
 void expect_apparmor(const compose::Service& service) {
-    if (const std::string& profile = service.security.apparmor_profile;
-        !profile.empty() && !host_has_apparmor())
-        throw plan::blame(
-            Error{
-                ErrorKind::not_supported,
-                fmt::format("the AppArmor profile \"{}\" can't be used: this host has no AppArmor", profile)}
-                .with_hint("its kernel lacks it or it is switched off; apparmor=unconfined runs everywhere"),
-            service, "security_opt");
+    ProcessSpec process;
+    process.apparmor_profile = service.security.apparmor_profile;
+    try {
+        check_labels(process, {});
+    } catch (Error& error) {
+        throw plan::blame(error.with_hint("apparmor=unconfined runs everywhere"), service, "security_opt");
+    }
 }
 
 }  // namespace

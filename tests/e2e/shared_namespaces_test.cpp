@@ -103,10 +103,9 @@ services:
                            round);
     };
     up(yaml(1));
-    const std::string first = namespace_of("vpn", "net");
-    EXPECT_EQ(namespace_of("app", "net"), first);
+    EXPECT_EQ(namespace_of("app", "net"), namespace_of("vpn", "net"));
     up(yaml(2));
-    EXPECT_NE(namespace_of("vpn", "net"), first);
+    EXPECT_EQ(output_of("vpn", "echo $ROUND"), "2\n");
     EXPECT_EQ(namespace_of("app", "net"), namespace_of("vpn", "net"));
 }
 
@@ -122,6 +121,17 @@ TEST_F(SharedNamespaces, WhatBelongsToTheNetworkIsRefusedBesideASharedOne) {
         EXPECT_THAT(text, HasSubstr("compose.yaml:6:5"));
     }
     EXPECT_TRUE(nothing_was_created());
+}
+
+TEST_F(SharedNamespaces, BridgeIsANetworkApart) {
+    up(R"(
+services:
+  first: {image: payload, command: [stack-payload, http, '80', first], network_mode: bridge}
+  second: {image: payload, command: [stack-payload, sleep], network_mode: bridge}
+  other: {image: payload, command: [stack-payload, sleep]}
+)");
+    EXPECT_THAT(exec("second", {"stack-payload", "get", "first", "80"}).out, HasSubstr("first from"));
+    EXPECT_NE(exec("other", {"stack-payload", "resolve", "first"}).exit_code, 0);
 }
 
 TEST_F(SharedNamespaces, SettingsOfTheHostAreOutOfReachBehindAnotherContainer) {

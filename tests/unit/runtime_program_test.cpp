@@ -146,6 +146,33 @@ TEST(InitProgram, BindOverABuiltInTakesItsPlace) {
     EXPECT_THAT(text, HasSubstr("mount point %root/sys like %mount0, no links"));
 }
 
+TEST(InitProgram, MountsOnlyWhatIsAskedFor) {
+    ContainerSpec spec = web();
+    spec.mounts.clear();
+    std::string text = text_of(spec);
+    for (const char* type : {"make proc", "make sysfs", "make devpts", "make mqueue", "cgroup2"})
+        EXPECT_THAT(text, Not(HasSubstr(type)));
+    EXPECT_THAT(text, HasSubstr("mount point %root/dev directory, no links"));
+    // A procfs that nobody sees, for who is to write there.
+    spec.process.apparmor_profile = "mine";
+    text = text_of(spec);
+    EXPECT_THAT(text, HasSubstr("make proc"));
+    EXPECT_THAT(text, Not(HasSubstr("mount point %root/proc")));
+}
+
+TEST(InitProgram, LabelsAreTakenBeforeTheGate) {
+    ContainerSpec spec = web();
+    spec.process.apparmor_profile = "mine";
+    spec.process.selinux_label = "system_u:system_r:container_t:s0";
+    spec.mount_label = "system_u:object_r:container_file_t:s0";
+    const std::string text = text_of(spec);
+    EXPECT_THAT(text, HasSubstr("at exec attr/apparmor/exec \"exec mine\""));
+    EXPECT_THAT(text, HasSubstr("at exec attr/exec \"system_u:system_r:container_t:s0\""));
+    EXPECT_LT(text.find("at exec"), text.find("gate"));
+    for (const char* mount : {"make tmpfs (mode=755,size=65536k,context=", "make mqueue (context="})
+        EXPECT_THAT(text, HasSubstr(mount));
+}
+
 TEST(InitProgram, RefusesWhatCannotBeWithItsPlace) {
     ContainerSpec spec = web();
     spec.mounts = test::with_default_mounts({{"/proc", "bind", "/srv", {"bind"}, "compose.yaml:3:5"}});
