@@ -41,6 +41,11 @@ void check_ranges(const ResourceSpec& resources) {
     const auto refuse = [](std::string what) { throw Error{ErrorKind::invalid_input, std::move(what)}; };
     if (resources.memory_swappiness.value_or(0) > 100)
         refuse(fmt::format("memory.swappiness is {}, but goes from 0 to 100", *resources.memory_swappiness));
+    // The kernel would make these 2 and 262144 without a word; 0 is "not set".
+    if (resources.cpu_shares == 1) refuse("the minimum allowed cpu-shares is 2 (cpu.shares is 1)");
+    if (resources.cpu_shares.value_or(0) > 262144)
+        refuse(fmt::format("the maximum allowed cpu-shares is 262144 (cpu.shares is {})",
+                           *resources.cpu_shares));
     if (const std::int64_t idle = resources.cpu_idle.value_or(0); idle != 0 && idle != 1)
         refuse(fmt::format("cpu.idle is {}, but may be 0 or 1", idle));
     for (const HugepageLimit& huge : resources.hugepages) {

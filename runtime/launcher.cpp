@@ -388,8 +388,9 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
     int namespaces = 0;
     try {
         namespaces = foreign_namespaces(target.init->pid());
-    } catch (const Error&) {
-        if (!target.init->alive()) throw ended();
+    } catch (const Error& error) {
+        // One that ends has no namespaces any more, while the kernel still waits for the last of its descendants.
+        if (!target.init->alive() || error.code() == ENOENT) throw ended();
         throw;
     }
     if (!target.init->alive()) throw ended();  // else what was read may be of a process with a recycled pid

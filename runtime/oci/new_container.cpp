@@ -166,6 +166,8 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
         fault_point("create.notify");
     }
     MadeCgroup cgroup = make_cgroup(program, record, spec);
+    program.log.debug(
+        fmt::format("{}: cgroup {}", id, record.cgroup_path.empty() ? "none" : record.cgroup_path));
     spec.cgroups_path = record.cgroup_path;  // what the container's view of v1 hierarchies shows
     fault_point("create.cgroup");
     PendingProcess process = begin_process(program, spec, record, options, cgroup.placement(),
@@ -182,6 +184,7 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     fault_point("create.hooks");
     process.wait_for_gate();
     record_process(program, record, process);
+    program.log.debug(fmt::format("{}: process {} is set up and waits", id, record.pid));
     fault_point("create.gate");
     if (cgroup.cgroup) cgroup.cgroup->restrict_devices(spec.resources, devices);
     fault_point("create.devices");
@@ -221,6 +224,7 @@ void destroy_container(Program& program, const ContainerRecord& record,
     fault_point("destroy.cgroup");
     program.store.remove(record.id);
     fault_point("destroy.removed");
+    program.log.debug(fmt::format("{}: removed", record.id));
     const std::string state = state_document(record, Status::stopped);
     for (const HookSpec& hook : poststop) {
         try {

@@ -18,7 +18,7 @@ struct GlobalOptions {
     bool root_given = false;  ///< then it has to exist for `list`
     std::string log_file;
     RunLog::Format log_format = RunLog::Format::text;
-    bool debug = false;
+    RunLog::Level log_level = RunLog::Level::warning;
     bool systemd_cgroup = false;
     bool cgroups = true;  ///< false: `--cgroup-manager disabled`
 };
@@ -28,7 +28,7 @@ class Program {
     explicit Program(GlobalOptions options)
         : globals{std::move(options)},
           store{globals.root},
-          log{globals.log_file, globals.log_format, globals.debug} {}
+          log{globals.log_file, globals.log_format, globals.log_level} {}
 
     const GlobalOptions globals;
     const StateStore store;

@@ -16,24 +16,23 @@ namespace stack::oci {
 class RunLog {
   public:
     enum class Format { text, json };
+    enum class Level { debug, warning, error };
     /// Records go to `path` and, without their frame, to stderr; with an empty path to stderr alone. Throws Error.
-    RunLog(const std::string& path, Format format, bool debug);
+    /// What is below `least` is dropped.
+    RunLog(const std::string& path, Format format, Level least);
 
-    void error(std::string_view message) const { write("error", message); }
-    void warning(std::string_view message) const { write("warning", message); }
+    void error(std::string_view message) const { write(Level::error, message); }
+    void warning(std::string_view message) const { write(Level::warning, message); }
     void warnings(const std::vector<std::string>& messages) const {
         for (const std::string& message : messages) warning(message);
     }
-    /// Dropped without `--debug`.
-    void debug(std::string_view message) const {
-        if (debug_) write("debug", message);
-    }
+    void debug(std::string_view message) const { write(Level::debug, message); }
 
   private:
-    void write(std::string_view level, std::string_view message) const;
+    void write(Level level, std::string_view message) const;
     UniqueFd file_;
     Format format_;
-    bool debug_;
+    Level least_;
 };
 
 }  // namespace stack::oci

@@ -42,13 +42,22 @@ Error invalid_choice(const char* flag, const std::string& value, const char* cho
                  fmt::format("invalid value \"{}\" for flag --{}: {}", value, flag, choices)};
 }
 
+RunLog::Level log_level(const Arguments& arguments) {
+    if (arguments.on("debug")) return RunLog::Level::debug;
+    const std::string word = arguments.has("log-level") ? arguments.text("log-level") : "warning";
+    if (word == "debug") return RunLog::Level::debug;
+    if (word == "warning") return RunLog::Level::warning;
+    if (word == "error") return RunLog::Level::error;
+    throw invalid_choice("log-level", word, "debug, warning or error");
+}
+
 GlobalOptions global_options(const Arguments& arguments) {
     GlobalOptions options;
     options.root_given = arguments.has("root");
     options.root = options.root_given ? arguments.text("root") : default_root();
     if (options.root.empty()) throw Error{ErrorKind::invalid_input, "--root must not be empty"};
     options.log_file = arguments.text("log");
-    options.debug = arguments.on("debug");
+    options.log_level = log_level(arguments);
     const std::string format = arguments.has("log-format") ? arguments.text("log-format") : "text";
     if (format != "text" && format != "json") throw invalid_choice("log-format", format, "text or json");
     options.log_format = format == "json" ? RunLog::Format::json : RunLog::Format::text;
@@ -75,11 +84,12 @@ std::string sentence_of(const Error& error) {
 Arguments command_arguments(const Command& command, const std::vector<std::string>& words) {
     Arguments arguments = parse_flags(command.flags, words, command.words_before_rest);
     const std::size_t count = arguments.words.size();
-    const char* bound = command.least == command.most ? "exactly" : "at least";
+    const char* bound = command.least == command.most ? "exactly"
+                        : count > command.most        ? "at most"
+                                                      : "at least";
     if (count < command.least || count > command.most)
         throw Error{ErrorKind::invalid_input,
-                    fmt::format("\"stack-runtime {}\" requires {} {} argument(s)", command.name,
-                                count > command.most ? "at most" : bound,
+                    fmt::format("\"stack-runtime {}\" requires {} {} argument(s)", command.name, bound,
                                 count > command.most ? command.most : command.least)}
             .with_hint(fmt::format("usage: stack-runtime {} {}", command.name, command.arguments));
     return arguments;

@@ -145,6 +145,8 @@ std::string stats_event(const std::string& id, const CgroupStats& stats) {
     data["blkio"] = block_io_json(stats.block_io);
     data["hugetlb"] = hugepages_json(stats.hugepages);
     put(data, "rdma", rdma_json(stats.rdma));
+    data["intel_rdt"] = Json::object();  // readers of runc's events look for these two
+    data["network_interfaces"] = nullptr;
     return Json{{"type", "stats"}, {"id", id}, {"data", std::move(data)}}.dump();
 }
 

@@ -245,6 +245,7 @@ TEST_F(OciFaults, KillCanBeKilledAnywhere) {
         must({"pause", kId});
     };
     kill_at_every_point({"kill", kId, "KILL"}, paused);
+    kill_at_every_point({"kill", kId}, [&] { create_container({"stack-payload", "sleep"}); });
     kill_at_every_point({"kill", "--all", kId, "KILL"}, paused);
     still_works_ = true;
     kill_at_every_point({"kill", kId, "WINCH"}, [&] { start_sleeping(kId); });

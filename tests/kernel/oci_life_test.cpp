@@ -153,13 +153,31 @@ TEST_F(OciLife, RunKeepsOrDetaches) {
 TEST_F(OciLife, KillKnowsSignals) {
     start_sleeping("one");
     EXPECT_EQ(refusal({"kill", "one", "NOPE"}), "unknown signal \"NOPE\"");
-    EXPECT_EQ(refusal({"kill", "one", "0"}), "unknown signal \"0\"");
-    for (const char* word : {"SIGWINCH", "winch", "28"}) must({"kill", "one", word});
+    for (const char* word : {"SIGWINCH", "winch", "28", "0"}) must({"kill", "one", word});
     EXPECT_EQ(status("one"), "running");
     must({"kill", "one", "15"});
     EXPECT_TRUE(becomes("one", "stopped"));
     EXPECT_EQ(refusal({"kill", "one"}), "container not running");
     must({"kill", "--all", "one", "KILL"});
+}
+
+TEST_F(OciLife, KillEndsWhatHasNotBeenStarted) {
+    must({"create", "--bundle", bundle({"stack-payload", "sleep"}), "one"});
+    must({"kill", "one", "WINCH"});
+    must({"kill", "one", "0"});
+    EXPECT_EQ(status("one"), "created");
+    must({"kill", "one", "TERM"});
+    EXPECT_TRUE(becomes("one", "stopped"));
+    EXPECT_EQ(refusal({"kill", "one", "0"}), "container not running");
+    EXPECT_EQ(refusal({"start", "one"}), "cannot start a container that has stopped");
+}
+
+TEST_F(OciLife, StartsNothingThatIsPaused) {
+    must({"create", "--bundle", bundle({"stack-payload", "sleep"}), "one"});
+    must({"pause", "one"});
+    EXPECT_EQ(refusal({"start", "one"}), "cannot start a container in the paused state");
+    must({"resume", "one"});
+    must({"start", "one"});
 }
 
 TEST_F(OciLife, KillReachesAllProcessesOfASharedPidNamespace) {

@@ -83,7 +83,8 @@ TEST_F(OciLook, HelpsAndTellsItsVersion) {
     EXPECT_EQ(refusal({"checkpoint", "one"}), "checkpoint and restore are not supported");
     EXPECT_EQ(refusal({"restore", "--image-path", "x", "one"}), "checkpoint and restore are not supported");
     EXPECT_THAT(refusal({"start"}), HasSubstr("\"stack-runtime start\" requires exactly 1 argument(s)"));
-    EXPECT_THAT(refusal({"start", "a", "b"}), HasSubstr("requires"));
+    EXPECT_THAT(refusal({"start", "a", "b"}), HasSubstr("requires exactly 1"));
+    EXPECT_THAT(refusal({"kill", "a", "TERM", "b"}), HasSubstr("requires at most 2"));
 }
 
 TEST_F(OciLook, LogsForItsCallers) {
@@ -98,6 +99,15 @@ TEST_F(OciLook, LogsForItsCallers) {
     EXPECT_EQ(json::parse(call({"--log-format=json", "start", "missing"}).err)["msg"], record["msg"]);
     EXPECT_THAT(call({"--log-format", "xml", "list"}).err,
                 HasSubstr("invalid value \"xml\" for flag --log-format"));
+}
+
+TEST_F(OciLook, LogsAsMuchAsIsAskedFor) {
+    EXPECT_THAT(call({"--debug", "run", "--bundle", bundle({"true"}), "one"}).err,
+                AllOf(HasSubstr("level=debug msg=\"one: cgroup /"), HasSubstr("is set up and waits"),
+                      HasSubstr("one: started"), HasSubstr("one: removed")));
+    EXPECT_EQ(call({"--log-level=warning", "run", "--bundle", bundle({"true"}), "one"}).err, "");
+    EXPECT_THAT(call({"--log-level", "error", "start", "missing"}).err, HasSubstr("level=error"));
+    EXPECT_THAT(call({"--log-level", "loud", "list"}).err, HasSubstr("debug, warning or error"));
 }
 
 TEST_F(OciLook, LogsWhyAProcessDidNotStart) {

@@ -36,13 +36,15 @@ TEST(OciStats, HaveRuncsLayout) {
         R"("pids":{"current":2,"limit":10},)"
         R"("blkio":{"ioServiceBytesRecursive":[{"major":8,"op":"Read","value":512}]},)"
         R"("hugetlb":{"2MB":{"usage":4096,"failcnt":3}},)"
-        R"("rdma":{"current":[{"device":"mlx4_0","hcaHandles":2,"hcaObjects":4294967295}]}}})");
+        R"("rdma":{"current":[{"device":"mlx4_0","hcaHandles":2,"hcaObjects":4294967295}]},)"
+        R"("intel_rdt":{},"network_interfaces":null}})");
 }
 
 TEST(OciStats, OfNothingAreEmptyParts) {
-    EXPECT_EQ(stats_event("c1", {}),
-              R"({"type":"stats","id":"c1","data":{"cpu":{"usage":{"kernel":0,"user":0},"throttling":{}},)"
-              R"("cpuset":{},"memory":{},"pids":{},"blkio":{},"hugetlb":{}}})");
+    EXPECT_EQ(
+        stats_event("c1", {}),
+        R"({"type":"stats","id":"c1","data":{"cpu":{"usage":{"kernel":0,"user":0},"throttling":{}},)"
+        R"("cpuset":{},"memory":{},"pids":{},"blkio":{},"hugetlb":{},"intel_rdt":{},"network_interfaces":null}})");
     EXPECT_EQ(oom_event("c1"), R"({"type":"oom","id":"c1"})");
 }
 

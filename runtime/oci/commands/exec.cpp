@@ -27,18 +27,22 @@ void add_capability(std::vector<std::string>& set, const std::string& name) {
 }
 
 // Inheritable and ambient stay as they are: a set that grows there outlives a change of user (CVE-2022-29162).
-void add_capabilities(CapabilitySets& sets, const std::vector<std::string>& names) {
+void add_capabilities(CapabilitySets& sets, const std::vector<std::string>& names,
+                      std::vector<std::string>& warnings) {
     for (const std::string& name : names) {
         const std::optional<int> number = capability_number(name);
-        if (!number)
-            throw Error{ErrorKind::invalid_input, fmt::format("--cap: there is no capability \"{}\"", name)};
+        if (!number) {
+            warnings.push_back(fmt::format("--cap: unknown capability \"{}\" is left out", name));
+            continue;
+        }
         const std::string& known = capability_names().at(static_cast<std::size_t>(*number));
         for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) add_capability(*set, known);
     }
 }
 
 // The container's own process, changed by flags.
-ProcessSpec process_from_flags(ProcessSpec process, const Arguments& arguments) {
+ProcessSpec process_from_flags(ProcessSpec process, const Arguments& arguments,
+                               std::vector<std::string>& warnings) {
     process.args.assign(arguments.words.begin() + 1, arguments.words.end());
     if (process.args.empty())
         throw Error{ErrorKind::invalid_input, "exec needs a command, or --process FILE"};
@@ -64,7 +68,7 @@ ProcessSpec process_from_flags(ProcessSpec process, const Arguments& arguments) 
         else
             process.group_add.push_back(gid);
     }
-    add_capabilities(process.capabilities, arguments.texts("cap"));
+    add_capabilities(process.capabilities, arguments.texts("cap"), warnings);
     if (arguments.has("no-new-privs")) process.no_new_privileges = arguments.on("no-new-privs");
     if (arguments.has("process-label")) process.selinux_label = arguments.text("process-label");
     if (arguments.has("apparmor")) process.apparmor_profile = arguments.text("apparmor");
@@ -75,7 +79,7 @@ ProcessSpec wanted_process(Program& program, const ProcessSpec& of_container, co
     std::vector<std::string> warnings;
     ProcessSpec process = arguments.has("process")
                               ? read_process_document(read_file(arguments.text("process")), warnings)
-                              : process_from_flags(of_container, arguments);
+                              : process_from_flags(of_container, arguments, warnings);
     drop_impossible_ambient(process.capabilities, warnings);
     program.log.warnings(warnings);
     return process;
@@ -156,6 +160,7 @@ int run_exec(Program& program, const Arguments& arguments) {
     fault_point("exec.handed-over");
     pending.wait_until_started();
     fault_point("exec.started");
+    program.log.debug(fmt::format("{}: process {} runs as well", record.id, pending.pid()));
     if (!options.pid_file.empty())
         write_file_atomically(options.pid_file, std::to_string(pending.pid()), Durability::crash, 0644);
     fault_point("exec.recorded");

@@ -10,14 +10,19 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 namespace stack::oci {
 
 namespace {
 
+// 0 asks whether there is a process, as for kill(2).
 int signal_of(const Arguments& arguments) {
     const std::string text = arguments.words.size() > 1 ? arguments.words[1] : "TERM";
+    if (text == "0") return 0;
     const std::optional<int> number = parse_signal(text);
     if (!number) throw Error{ErrorKind::invalid_input, fmt::format("unknown signal \"{}\"", text)};
     return *number;
@@ -30,6 +35,25 @@ void signal_all(const Cgroup& cgroup, int number) {
         const std::optional<ProcessHandle> process = ProcessHandle::open(pid);
         if (process) static_cast<void>(process->signal(number));
     }
+}
+
+// Of a process that has not said otherwise (signal(7)).
+bool ends_by_default(int number) {
+    constexpr int kOthers[] = {0, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+    return std::find(std::begin(kOthers), std::end(kOthers), number) == std::end(kOthers);
+}
+
+// What waits for its start blocks all signals, and as the first process of its namespace would survive them. False when a
+// `start` was faster: then the signal is the program's.
+bool end_before_start(Program& program, const std::string& id, const ProcessHandle& init) {
+    try {
+        static_cast<void>(claim_start_socket(program.store, id));
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::conflict) throw;
+        return false;
+    }
+    fault_point("kill.claimed");
+    return init.signal(SIGKILL);
 }
 
 void delete_one(Program& program, const std::string& id, bool force) {
@@ -64,6 +88,9 @@ int run_kill(Program& program, const Arguments& arguments) {
         return 0;
     }
     if (!seen.alive() && arguments.on("all")) return 0;
+    if (seen.status == Status::created && ends_by_default(number) &&
+        end_before_start(program, id, *seen.init))
+        return 0;
     if (!seen.alive() || !seen.init->signal(number))
         throw Error{ErrorKind::conflict, "container not running"};
     fault_point("kill.signalled");

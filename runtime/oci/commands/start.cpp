@@ -56,6 +56,7 @@ void start_here(Program& program, NewContainer& made) {
     }
     undo.release();
     fault_point("run.started");
+    program.log.debug(fmt::format("{}: started", made.record.id));
     run_poststart_hooks(program, made.record, made.spec.hooks);
 }
 
@@ -80,6 +81,8 @@ int run_start(Program& program, const Arguments& arguments) {
     const Observed seen = observe(program.store, record, program.cgroups());
     if (seen.status == Status::stopped)
         throw Error{ErrorKind::conflict, "cannot start a container that has stopped"};
+    if (seen.status == Status::paused)
+        throw Error{ErrorKind::conflict, "cannot start a container in the paused state"};
     if (seen.status != Status::created)
         throw Error{ErrorKind::conflict, "cannot start an already running container"};
     const HookSpecs hooks = program.store.load_config(id).spec.hooks;
@@ -92,6 +95,7 @@ int run_start(Program& program, const Arguments& arguments) {
     fault_point("start.claimed");
     start_through(socket, state_document(record, Status::created));
     fault_point("start.started");
+    program.log.debug(fmt::format("{}: started", id));
     lock.reset();
     run_poststart_hooks(program, record, hooks);
     fault_point("start.hooks");
