@@ -2,8 +2,8 @@
 include_guard()
 set(STACK_CGROUP_SOURCES
   cgroup.cpp cgroup_block_io.cpp cgroup_devices.cpp cgroup_files.cpp cgroup_layout.cpp cgroup_limits.cpp cgroup_oom.cpp
-  cgroup_plan.cpp cgroup_processes.cpp cgroup_stats.cpp cgroup_stats_v1.cpp cgroup_stats_v2.cpp cgroup_tree.cpp
-  cgroup_v1.cpp cgroup_v2.cpp cgroup_values.cpp device_assembler.cpp device_programs.cpp)
+  cgroup_plan.cpp cgroup_processes.cpp cgroup_rdma.cpp cgroup_stats.cpp cgroup_stats_v1.cpp cgroup_stats_v2.cpp
+  cgroup_tree.cpp cgroup_v1.cpp cgroup_v2.cpp cgroup_values.cpp device_assembler.cpp device_programs.cpp)
 list(TRANSFORM STACK_CGROUP_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 add_library(stack_cgroup STATIC ${STACK_CGROUP_SOURCES})
 target_link_libraries(stack_cgroup PUBLIC stack_base)

@@ -65,7 +65,7 @@ int Cgroup::tree_dir() const {
 Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                       DevicePrograms* programs) {
     Undo undo;
-    Cgroup group = make(layout, path, resources, undo);
+    Cgroup group = make(layout, path, resources, CgroupControllers::needed, undo);
     DevicePrograms own;
     group.restrict_devices(resources, programs != nullptr ? *programs : own);
     undo.release();
@@ -73,17 +73,17 @@ Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const
 }
 
 Cgroup Cgroup::create_without_devices(const CgroupLayout& layout, const std::string& path,
-                                      const ResourceSpec& resources) {
+                                      const ResourceSpec& resources, CgroupControllers wanted) {
     Undo undo;
-    Cgroup group = make(layout, path, resources, undo);
+    Cgroup group = make(layout, path, resources, wanted, undo);
     undo.release();
     return group;
 }
 
 Cgroup Cgroup::make(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
-                    Undo& undo) {
+                    CgroupControllers wanted, Undo& undo) {
     const std::vector<std::string> parts = cgroup_tree::components(path);
-    const CgroupPlan plan = plan_cgroup(layout, resources, true);
+    const CgroupPlan plan = plan_cgroup(layout, resources, true, wanted);
     Cgroup group;
     group.path_ = path;
     group.layout_ = layout;

@@ -33,13 +33,13 @@ class Cgroup {
     /// Makes the directories (parents with their controllers switched on) and writes the limits. Idempotent:
     /// an existing cgroup is reused. `path` is absolute below the mount points, `/stack/shop/<id>`, without
     /// `.` or `..`. On failure nothing that was made here stays. Throws Error: not_supported for a limit that
-    /// can't be enforced, permission, invalid_input. `programs`: a cache that lives through the call.
+    /// can't be enforced, permission, invalid_input. `programs`: a cache that lives through the call, may be null.
     static Cgroup create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                          DevicePrograms* programs = nullptr);
     /// The same without the device rules: `restrict_devices` with the same resources must follow before a program of the
     /// container runs in here. Until then its device nodes can be made, and the kernel can check the rules meanwhile.
     static Cgroup create_without_devices(const CgroupLayout& layout, const std::string& path,
-                                         const ResourceSpec& resources);
+                                         const ResourceSpec& resources, CgroupControllers wanted);
     /// Loads what `restrict_devices` will attach. Throws Error(invalid_input) for rules that make no sense.
     void prepare_devices(const ResourceSpec& resources, DevicePrograms& programs) const;
     /// Throws Error(not_supported) where device rules can't be enforced.
@@ -90,7 +90,7 @@ class Cgroup {
     };
     Cgroup() = default;
     static Cgroup make(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
-                       Undo& undo);
+                       CgroupControllers wanted, Undo& undo);
     void add_hierarchy(const std::string& mount, std::vector<std::string> controllers, UniqueFd dir);
     void join_v1_controllers(const std::vector<std::string>& controllers);
     void refuse_limit_below_use(const ResourceSpec& resources) const;

@@ -8,6 +8,10 @@
 
 namespace stack {
 
+/// Which controllers a group without limits is in. `needed`: memory and processes counted, killed without a race; `every`:
+/// all v1 hierarchies too, as other runtimes have it, for whoever reads statistics there. Costs a directory each.
+enum class CgroupControllers { needed, every };
+
 /// Which hierarchies this host has mounted, and where. A value: computed once, passed by reference.
 struct CgroupLayout {
     enum class Mode {

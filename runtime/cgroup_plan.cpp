@@ -72,13 +72,17 @@ std::string CgroupWrite::text() const {
     return fmt::format("{} = {}", file, value);
 }
 
-CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices) {
+CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices,
+                       CgroupControllers controllers) {
     if (layout.mode == CgroupLayout::Mode::none)
         throw Error{ErrorKind::not_supported, "no cgroup file system is mounted"}.with_hint(
             "mount -t cgroup2 none /sys/fs/cgroup");
     CgroupPlan plan;
     std::set<std::string> v1, v2;
     add_unlimited(layout, v1, v2);
+    if (controllers == CgroupControllers::every)
+        for (const auto& [name, mount] : layout.v1_mounts)
+            if (name != "devices") v1.insert(name);  // who decides on devices is settled below
     const std::vector<CgroupWrite> for_v2 = v2_writes(resources);
     for (const CgroupWrite& write : for_v2)
         if (write.limit.starts_with("unified.") && home_of(layout, write.controller) != Home::v2)

@@ -9,6 +9,7 @@
 #include "runtime/container_spec.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,8 @@ struct CgroupPlan {
 };
 /// Throws Error(not_supported) naming the first limit that this host can't enforce, and Error(invalid_input) for
 /// limits out of range or in contradiction. `bpf_devices`: device programs work here.
-CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices);
+CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources, bool bpf_devices,
+                       CgroupControllers controllers = CgroupControllers::needed);
 
 /// Limits as cgroup v2 files; devices are not files there. Order matters and is right for a fresh cgroup.
 std::vector<CgroupWrite> v2_writes(const ResourceSpec& resources);
@@ -58,6 +60,9 @@ std::vector<CgroupWrite> v1_writes(const ResourceSpec& resources);
 /// `blockIO` alone, as part of the two above.
 std::vector<CgroupWrite> v2_block_io_writes(const BlockIoSpec& block_io);
 std::vector<CgroupWrite> v1_block_io_writes(const BlockIoSpec& block_io);
+
+/// `rdma` alone, the same on v1 and v2: a line for each device.
+std::vector<CgroupWrite> rdma_writes(const std::map<std::string, RdmaLimit>& limits);
 
 /// The value that puts `old_content`, the file's whole text before `write`, back. Pure.
 std::string value_before(const CgroupWrite& write, std::string_view old_content);

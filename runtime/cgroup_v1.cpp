@@ -70,6 +70,7 @@ std::vector<CgroupWrite> v1_writes(const ResourceSpec& resources) {
                           limit, CgroupWrite::Missing::fine});
     }
     for (CgroupWrite& write : v1_block_io_writes(resources.block_io)) writes.push_back(std::move(write));
+    for (CgroupWrite& write : rdma_writes(resources.rdma)) writes.push_back(std::move(write));
     return writes;
 }
 

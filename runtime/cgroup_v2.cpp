@@ -122,6 +122,7 @@ std::vector<CgroupWrite> v2_writes(const ResourceSpec& resources) {
             {"hugetlb", fmt::format("hugetlb.{}.rsvd.max", huge.page_size), value, limit, Missing::fine});
     }
     for (CgroupWrite& write : v2_block_io_writes(resources.block_io)) writes.push_back(std::move(write));
+    for (CgroupWrite& write : rdma_writes(resources.rdma)) writes.push_back(std::move(write));
     for (const auto& [file, value] : resources.unified) {  // last: what is said outright wins
         check_unified_name(file);
         CgroupWrite write{file.substr(0, file.find('.')), file, value, "unified." + file};

@@ -132,6 +132,12 @@ struct HugepageLimit {
     bool operator==(const HugepageLimit&) const = default;
 };
 
+/// What of one RDMA device the container may hold; nullopt: any number.
+struct RdmaLimit {
+    std::optional<std::uint32_t> hca_handles, hca_objects;
+    bool operator==(const RdmaLimit&) const = default;
+};
+
 /// A weight or a rate of one block device; which one, says the list that it is in.
 struct BlockDeviceValue {
     std::int64_t major = 0, minor = 0;
@@ -166,6 +172,7 @@ struct ResourceSpec {
     std::vector<DeviceRule> devices;         ///< in order; later wins
     BlockIoSpec block_io;
     std::vector<HugepageLimit> hugepages;
+    std::map<std::string, RdmaLimit> rdma;  ///< by device, mlx5_1
     std::map<std::string, std::string> unified;
     bool operator==(const ResourceSpec&) const = default;
 };

@@ -20,14 +20,21 @@ void check_cgroup_is_free(const ContainerRecord& record, const CgroupLayout& lay
         .with_hint("give each container a linux.cgroupsPath of its own");
 }
 
+// By the specification a limit of memory says nothing about swap; to the rest of the runtime it means as much swap again.
+ResourceSpec to_the_letter(ResourceSpec resources) {
+    if (resources.memory_limit_bytes.value_or(0) > 0 && resources.memory_swap_bytes.value_or(0) == 0)
+        resources.memory_swap_bytes = -1;
+    return resources;
+}
+
 // The record names the unit before there is one, and the unit's cgroup as soon as it is known.
 SystemdScope start_scope(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
     const systemd::ScopeName name =
         systemd::parse_scope_name(spec.cgroups_path, record.id, record.user_scope);
     try {
-        SystemdScope scope =
-            SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
-                                scope_properties(spec.resources, spec.annotations), record.user_scope);
+        SystemdScope scope = SystemdScope::start(
+            name, fmt::format("stack-runtime container {}", record.id),
+            scope_properties(to_the_letter(spec.resources), spec.annotations), record.user_scope);
         fault_point("create.scope");
         record.cgroup_path = scope.cgroup_path();
         program.store.save(record);
@@ -72,7 +79,8 @@ MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const Containe
     MadeCgroup made;
     if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
     if (!record.cgroup_path.empty() && program.cgroups().mode != CgroupLayout::Mode::none)
-        made.cgroup = Cgroup::create_without_devices(program.cgroups(), record.cgroup_path, spec.resources);
+        made.cgroup = Cgroup::create_without_devices(program.cgroups(), record.cgroup_path,
+                                                     to_the_letter(spec.resources), CgroupControllers::every);
     return made;
 }
 
@@ -101,7 +109,8 @@ std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& reco
     return Cgroup::open(layout, path->second);
 }
 
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& changes) {
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& wanted) {
+    const ResourceSpec changes = to_the_letter(wanted);
     Cgroup cgroup = need_cgroup(record, program.cgroups(), "update");
     Undo undo;
     cgroup.apply(changes, &undo);

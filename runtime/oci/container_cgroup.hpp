@@ -38,7 +38,7 @@ Cgroup need_cgroup(const ContainerRecord& record, const CgroupLayout& layout, co
 std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& record,
                                          const CgroupLayout& layout);
 /// Writes other limits, all or none. Throws Error.
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& changes);
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& wanted);
 /// Kills what is in it and removes it with all below; missing is fine. Throws Error.
 void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout);
 

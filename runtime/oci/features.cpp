@@ -109,7 +109,7 @@ Json linux_features() {
     return {
         {"namespaces", namespace_names()},
         {"capabilities", capability_names()},
-        {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
+        {"cgroup", {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
         {"seccomp", seccomp_features()},
         {"apparmor",
          {{"enabled", core_takes([](ContainerSpec& spec) { spec.process.apparmor_profile = "a"; })}}},

@@ -105,9 +105,6 @@ void refuse_missing_controllers(const JsonNode& resources) {
     network["priorities"].each([](const JsonNode& entry) {
         refuse(entry, "use the rules of the container's own network namespace");
     });
-    resources["rdma"].each_member([](const std::string&, const JsonNode& entry) {
-        refuse(entry, "write rdma.max by resources.unified instead");
-    });
 }
 
 }  // namespace
@@ -122,6 +119,10 @@ ResourceSpec read_resources(const JsonNode& resources, Warnings& warnings) {
     resources["hugepageLimits"].each([&](const JsonNode& entry) {
         result.hugepages.push_back(
             {entry["pageSize"].required_text(), entry["limit"].required_number<std::uint64_t>()});
+    });
+    resources["rdma"].each_member([&](const std::string& device, const JsonNode& entry) {
+        result.rdma[device] = {entry["hcaHandles"].number<std::uint32_t>(),
+                               entry["hcaObjects"].number<std::uint32_t>()};
     });
     result.unified = resources["unified"].text_map();
     refuse_missing_controllers(resources);

@@ -65,6 +65,7 @@ void lay_over(ResourceSpec& below, const ResourceSpec& above) {
     lay_over(below.block_io.read_iops, above.block_io.read_iops);
     lay_over(below.block_io.write_iops, above.block_io.write_iops);
     lay_over(below.hugepages, above.hugepages);
+    for (const auto& [device, limit] : above.rdma) below.rdma[device] = limit;
     for (const auto& [file, value] : above.unified) below.unified[file] = value;
 }
 

@@ -81,6 +81,16 @@ Json hugepages_json(const std::vector<HugepageLimit>& limits) {
     return list;
 }
 
+Json rdma_json(const std::map<std::string, RdmaLimit>& limits) {
+    Json object = Json::object();
+    for (const auto& [device, limit] : limits) {
+        Json& entry = object[device] = Json::object();
+        put(entry, "hcaHandles", limit.hca_handles);
+        put(entry, "hcaObjects", limit.hca_objects);
+    }
+    return object;
+}
+
 Json seccomp_arguments_json(const std::vector<SeccompArgument>& arguments) {
     Json list = Json::array();
     for (const SeccompArgument& argument : arguments) {
@@ -104,6 +114,7 @@ Json resources_json(const ResourceSpec& resources) {
     if (resources.pids_limit) object["pids"]["limit"] = *resources.pids_limit;
     put(object, "blockIO", block_io_json(resources.block_io));
     put(object, "hugepageLimits", hugepages_json(resources.hugepages));
+    put(object, "rdma", rdma_json(resources.rdma));
     put(object, "unified", resources.unified);
     return object;
 }

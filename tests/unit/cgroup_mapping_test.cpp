@@ -273,6 +273,28 @@ TEST(CgroupPlan, WithoutLimitsTouchesOnlyWhatCountsAndKills) {
     EXPECT_EQ(plan_cgroup(hybrid(), {}, false).v1_controllers, (Lines{"devices", "memory"}));
 }
 
+TEST(CgroupPlan, UsesEveryV1ControllerWhenAskedTo) {
+    const CgroupLayout host = hybrid();
+    std::vector<std::string> mounted;
+    for (const auto& [name, mount] : host.v1_mounts)
+        if (name != "devices") mounted.push_back(name);
+    EXPECT_EQ(plan_cgroup(host, {}, true, CgroupControllers::every).v1_controllers, mounted);
+}
+
+TEST(CgroupRdma, WritesALineForEachDevice) {
+    ResourceSpec limits;
+    limits.rdma = {{"mlx4_0", {2, std::nullopt}}, {"mlx5_1", {std::nullopt, 3}}};
+    const Lines lines{"rdma.max = mlx4_0 hca_handle=2 hca_object=max",
+                      "rdma.max = mlx5_1 hca_handle=max hca_object=3"};
+    EXPECT_EQ(texts(v1_writes(limits)), lines);
+    EXPECT_EQ(texts(v2_writes(limits)), lines);
+    const std::string before = "mlx4_0 hca_handle=7 hca_object=max\n";
+    EXPECT_EQ(value_before(v2_writes(limits)[0], before), "mlx4_0 hca_handle=7 hca_object=max");
+    EXPECT_EQ(value_before(v2_writes(limits)[1], before), "mlx5_1 hca_handle=max hca_object=max");
+    limits.rdma = {{"a b=max\nc", {}}};
+    EXPECT_THROW(static_cast<void>(v2_writes(limits)), Error);
+}
+
 TEST(CgroupPlan, NamesTheLimitWhoseControllerIsMissing) {
     ResourceSpec limits;
     limits.cpuset_cpus = "0";

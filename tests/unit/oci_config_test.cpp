@@ -174,8 +174,8 @@ TEST(OciConfig, RefusesByNameWhatItWouldNotDo) {
          "linux.resources.cpu.realtimeRuntime is not supported"},
         {R"({"linux": {"resources": {"network": {"classID": 1}}}})",
          "linux.resources.network.classID is not supported"},
-        {R"({"linux": {"resources": {"rdma": {"mlx5_1": {"hcaHandles": 3}}}}})",
-         "linux.resources.rdma.mlx5_1 is not supported"},
+        {R"({"linux": {"resources": {"rdma": {"mlx5_1": {"hcaHandles": -3}}}}})",
+         "linux.resources.rdma.mlx5_1.hcaHandles is -3, which is not between 0 and 4294967295"},
         {R"({"linux": {"personality": {"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}}})",
          "linux.personality.flags is not supported"},
     };
