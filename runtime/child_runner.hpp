@@ -79,7 +79,7 @@ class ChildRunner {
     int run(const step::NoNewPrivileges&) noexcept;
     int run(const step::InstallSeccomp&) noexcept;
     int run(const step::SetBounding&) noexcept;
-    int run(const step::SetIds&) noexcept;
+    int run(const step::SetIds& step) noexcept;
     int run(const step::SetCapabilities&) noexcept;
     int run(const step::FindCommand&) noexcept;
     int run(const step::Execute&) noexcept;

@@ -87,10 +87,12 @@ int ChildRunner::run(const step::SetBounding& step) noexcept {
     return 0;
 }
 
-int ChildRunner::run(const step::SetIds&) noexcept {
+int ChildRunner::run(const step::SetIds& step) noexcept {
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return errno;
     // Always, so that none of the caller's groups stays.
-    if (::syscall(SYS_setgroups, user_.group_count, user_.groups.data()) < 0) return errno;
+    if (::syscall(SYS_setgroups, user_.group_count, user_.groups.data()) < 0 &&
+        !(errno == EPERM && step.groups_may_stay))
+        return errno;
     if (::syscall(SYS_setresgid, user_.gid, user_.gid, user_.gid) < 0) return errno;
     return result_of(::syscall(SYS_setresuid, user_.uid, user_.uid, user_.uid));
 }
@@ -124,9 +126,10 @@ int ChildRunner::check_candidate(const char* path) noexcept {
 }
 
 int ChildRunner::run(const step::FindCommand& step) noexcept {
-    // As the user, whose ids are for good only behind the gate: the saved ids lead back.
+    // As the user, whose ids are for good only behind the gate: the saved ids lead back. Where groups may not be set, SetIds
+    // says whether that will do.
     constexpr auto kSame = static_cast<id_t>(-1);
-    if (::syscall(SYS_setgroups, user_.group_count, user_.groups.data()) < 0) return errno;
+    if (::syscall(SYS_setgroups, user_.group_count, user_.groups.data()) < 0 && errno != EPERM) return errno;
     if (::syscall(SYS_setresgid, kSame, user_.gid, kSame) < 0) return errno;
     if (::syscall(SYS_setresuid, kSame, user_.uid, kSame) < 0) return errno;
     int refused = 0;

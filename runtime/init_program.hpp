@@ -304,7 +304,11 @@ struct SetBounding {
     std::uint64_t keep = 0;
     int last_capability = 40;
 };
-struct SetIds {};  ///< groups, gid, uid; permitted capabilities are kept
+/// Groups, gid, uid; permitted capabilities are kept. `groups_may_stay`: where setgroups(2) is denied, as in the user
+/// namespace of a caller without privileges, whose own groups are all there are.
+struct SetIds {
+    bool groups_may_stay = false;
+};
 struct SetCapabilities {
     std::uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
 };
@@ -361,6 +365,7 @@ struct InitProgram {
     std::vector<std::string> failure_words;
     std::uint64_t clone_flags = 0;  ///< new namespaces
     std::vector<IdMapping> uid_mappings, gid_mappings;
+    std::vector<std::string> warnings;  ///< what is asked for and left out, for whoever starts it
 };
 
 /// What the parent will have opened: these become the input slots, in this order, named as here.

@@ -121,6 +121,9 @@ class PendingProcess {
     void wait_for_gate();
     void wait_until_started();
 
+    /// What the spec asks for and this host does not have, as far as the container can do without it: sentences.
+    [[nodiscard]] const std::vector<std::string>& warnings() const;
+
     struct StepTime {
         std::string step;
         std::chrono::nanoseconds took;

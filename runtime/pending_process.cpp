@@ -193,6 +193,9 @@ pid_t PendingProcess::pid() const {
 const ProcessHandle& PendingProcess::handle() const {
     return state_->handle;
 }
+const std::vector<std::string>& PendingProcess::warnings() const {
+    return state_->program.warnings;
+}
 int PendingProcess::wait_fd() const {
     return state_->channel.get();
 }

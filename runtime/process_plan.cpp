@@ -212,6 +212,10 @@ void ProcessPlanner::plan_privileges() {
     const auto mask = [&](const std::vector<std::string>& names) {
         return capability_mask(names, facts_.last_capability);
     };
+    for (const std::string& name : sets.bounding)
+        if (capability_number(name).value_or(0) > facts_.last_capability)
+            b_.program().warnings.push_back(
+                fmt::format("capability {} is left out: this kernel does not know it", name));
     if (seccomp_.kind == SeccompSpec::Kind::profile) take_profile();
     if (seccomp_.kind == SeccompSpec::Kind::default_profile)
         b_.program().seccomp = default_filter(mask(sets.bounding));
@@ -221,7 +225,7 @@ void ProcessPlanner::plan_privileges() {
     b_.purpose("giving up capabilities");
     b_.add(step::SetBounding{mask(sets.bounding), facts_.last_capability});
     b_.purpose("changing to the user");
-    b_.add(step::SetIds{});
+    b_.add(step::SetIds{!facts_.privileged && process_.user.empty() && process_.additional_gids.empty()});
     b_.purpose("setting capabilities");
     b_.add(step::SetCapabilities{mask(sets.effective), mask(sets.permitted), mask(sets.inheritable),
                                  mask(sets.ambient)});

@@ -19,7 +19,8 @@ constexpr Flag kGlobalFlags[] = {
     {"debug", 0, nullptr, "the same as --log-level debug: each step that is done"},
     {"systemd-cgroup", 0, nullptr, "let systemd make the cgroups; linux.cgroupsPath is slice:prefix:name"},
     {"cgroup-manager", 0, "NAME", "cgroupfs (default), systemd or disabled"},
-    {"rootless", 0, "WORD", "true, false or auto; what is needed is found out either way"},
+    {"rootless", 0, "WORD",
+     "true: without limits, do without a cgroup that may not be made; auto: if not root"},
     {"version", 'v', nullptr, "print the version"},
     {"help", 'h', nullptr, "print this"},
 };

@@ -5,6 +5,7 @@
 #include "runtime/base/undo.hpp"
 #include "runtime/oci/fault_point.hpp"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -25,6 +26,16 @@ ResourceSpec to_the_letter(ResourceSpec resources) {
     if (resources.memory_limit_bytes.value_or(0) > 0 && resources.memory_swap_bytes.value_or(0) == 0)
         resources.memory_swap_bytes = -1;
     return resources;
+}
+
+bool limits_something(ResourceSpec resources) {
+    resources.devices.clear();  // who has no privileges makes no device nodes
+    return resources != ResourceSpec{};
+}
+
+bool may_do_without(const Program& program, const ContainerSpec& spec, const Error& error) {
+    const bool forbidden = error.kind() == ErrorKind::permission || error.code() == EROFS;
+    return program.globals.rootless && forbidden && !limits_something(spec.resources);
 }
 
 // The record names the unit before there is one, and the unit's cgroup as soon as it is known.
@@ -78,9 +89,15 @@ CgroupPlacement MadeCgroup::placement() const {
 MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
     MadeCgroup made;
     if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
-    if (!record.cgroup_path.empty() && program.cgroups().mode != CgroupLayout::Mode::none)
+    if (record.cgroup_path.empty() || program.cgroups().mode == CgroupLayout::Mode::none) return made;
+    try {
         made.cgroup = Cgroup::create_without_devices(program.cgroups(), record.cgroup_path,
                                                      to_the_letter(spec.resources), CgroupControllers::every);
+    } catch (const Error& error) {
+        if (!may_do_without(program, spec, error)) throw;
+        program.log.debug(fmt::format("{}: without a cgroup: {}", record.id, error.what()));
+        record.cgroup_path.clear();
+    }
     return made;
 }
 

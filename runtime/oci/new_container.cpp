@@ -173,6 +173,7 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     PendingProcess process = begin_process(program, spec, record, options, cgroup.placement(),
                                            start_later ? program.store.file(id, "start.sock") : "");
     fault_point("create.process");
+    program.log.warnings(process.warnings());
     record_process(program, record, process);
     fault_point("create.pid");
     // While the child sets itself up: the kernel takes its time to check a device program.

@@ -21,6 +21,8 @@ struct GlobalOptions {
     RunLog::Level log_level = RunLog::Level::warning;
     bool systemd_cgroup = false;
     bool cgroups = true;  ///< false: `--cgroup-manager disabled`
+    /// `--rootless true`, or `auto` and not root: a container without limits can do without a cgroup that may not be made.
+    bool rootless = false;
 };
 
 class Program {

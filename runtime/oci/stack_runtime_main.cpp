@@ -70,6 +70,7 @@ GlobalOptions global_options(const Arguments& arguments) {
     const std::string rootless = arguments.has("rootless") ? arguments.text("rootless") : "auto";
     if (rootless != "auto" && rootless != "true" && rootless != "false")
         throw invalid_choice("rootless", rootless, "true, false or auto");
+    options.rootless = rootless == "true" || (rootless == "auto" && ::geteuid() != 0);
     return options;
 }
 

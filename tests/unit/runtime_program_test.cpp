@@ -204,6 +204,16 @@ TEST(InitProgram, RefusesWhatCannotBeWithItsPlace) {
     EXPECT_THAT(refusal(spec), HasSubstr("mount namespace of its own"));
 }
 
+TEST(InitProgram, WarnsOfCapabilitiesThatTheKernelDoesNotHave) {
+    HostFacts facts = modern_host();
+    facts.last_capability = 38;
+    ContainerSpec spec = web();
+    EXPECT_TRUE(build_init_program(spec, facts, {}).warnings.empty());
+    spec.process.capabilities.bounding.emplace_back("CAP_BPF");
+    EXPECT_EQ(build_init_program(spec, facts, {}).warnings,
+              std::vector<std::string>{"capability CAP_BPF is left out: this kernel does not know it"});
+}
+
 TEST(InitProgram, IsAFunctionOfItsArguments) {
     EXPECT_EQ(text_of(web()), text_of(web()));
 }

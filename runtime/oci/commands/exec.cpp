@@ -145,6 +145,7 @@ int run_exec(Program& program, const Arguments& arguments) {
     const ExecTarget target{&*seen.init, container.seccomp};
     PendingProcess pending = begin_exec(target, process, own_streams(process), launch, program.facts());
     fault_point("exec.process");
+    program.log.warnings(pending.warnings());
     pending.wait_for_gate();
     fault_point("exec.gate");
     std::optional<TerminalRelay> terminal;
