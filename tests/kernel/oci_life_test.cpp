@@ -62,6 +62,7 @@ TEST_F(OciLife, StartsExactlyOnce) {
 TEST_F(OciLife, StartsOnceHoweverManyAskAtOnce) {
     must({"create", "--bundle", bundle({"stack-payload", "sleep"}), "one"});
     std::vector<OciCommand> starters;
+    starters.reserve(6);
     for (int i = 0; i < 6; ++i) starters.push_back(begin({{"start", "one"}}));
     int started = 0;
     for (OciCommand& starter : starters) {

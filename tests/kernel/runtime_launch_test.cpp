@@ -191,7 +191,7 @@ TEST_F(RuntimeLaunch, PropagationReachesTheContainerOnlyWhenAsked) {
         {{"/private", "bind", host, {"rbind"}, ""}, {"/slave", "bind", host, {"rbind", "rslave"}, ""}});
     const PendingProcess& container = start(wanted);
     ASSERT_EQ(::mount("tmpfs", (host + "/late").c_str(), "tmpfs", 0, nullptr), 0);
-    std::ofstream{host + "/late/file"};
+    std::ofstream{host + "/late/file"}.close();
     ProcessSpec list = wanted.process;
     list.args = {"ls", "/private/late", "/slave/late"};
     EXPECT_EQ(exec(container.handle(), list).out, "/private/late:\n\n/slave/late:\nfile\n");

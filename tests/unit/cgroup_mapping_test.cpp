@@ -34,6 +34,7 @@ CgroupLayout pure_v1() {
 
 std::vector<std::string> texts(const std::vector<CgroupWrite>& writes) {
     std::vector<std::string> result;
+    result.reserve(writes.size());
     for (const CgroupWrite& write : writes) result.push_back(write.text());
     return result;
 }
