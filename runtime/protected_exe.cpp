@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
 
 namespace stack {
@@ -66,10 +69,12 @@ bool runs_protected() {
     if (!self.valid()) return false;
     const int seals = ::fcntl(self.get(), F_GET_SEALS);
     if (seals >= 0) return (seals & F_SEAL_WRITE) != 0;
-    // A mount that is attached nowhere has no path but its own root's. (A read-only mount of the host does not count: the
-    // host may make it writable again.)
-    char path[2];
-    if (::readlink(kSelf, path, sizeof path) != 1) return false;
+    // A mount that is attached nowhere has no path but its own root's, be the file still there or replaced by an upgrade. (A
+    // read-only mount of the host does not count: the host may make it writable again.)
+    char text[16];
+    const ssize_t length = ::readlink(kSelf, text, sizeof text);
+    const std::string_view path{text, static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+    if (path != "/" && path != "/ (deleted)") return false;
     struct statfs filesystem {};
     return ::fstatfs(self.get(), &filesystem) == 0 && (filesystem.f_flags & ST_RDONLY) != 0;
 }

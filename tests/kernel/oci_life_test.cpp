@@ -3,7 +3,9 @@
 #include "tests/kernel/oci_fixture.hpp"
 #include "tests/support/eventually.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -48,6 +50,18 @@ TEST_F(OciLife, TellsItsState) {
                            {"rootfs", image()},
                            {"annotations", {{"org.example.key", "value"}}},
                            {"owner", "root"}}));
+}
+
+// An upgrade removes the file of a program that somebody has just started; it must know its protected self all the same.
+TEST_F(OciLife, RunsThoughItsOwnFileIsGone) {
+    const std::string copy = dir().file("stack-runtime");
+    fs::copy_file(program(), copy);
+    const UniqueFd file{::open(copy.c_str(), O_RDONLY | O_CLOEXEC)};
+    fs::remove(copy);
+    OciCall run{{"run", "--bundle", bundle({"stack-payload", "exit", "7"}), "one"}};
+    run.program = fmt::format("/proc/{}/fd/{}", ::getpid(), file.get());
+    const OciResult result = call(run);
+    EXPECT_EQ(result.code, 7) << result.err;
 }
 
 TEST_F(OciLife, StartsExactlyOnce) {
