@@ -86,7 +86,7 @@ std::vector<std::string> find_thermal_throttle() {
 
 }  // namespace
 
-HostFacts probe_host_facts(bool with_thermal_throttle) {
+HostFacts probe_host_facts() {
     HostFacts facts;
     utsname names{};
     if (::uname(&names) == 0) facts.kernel_release = names.release;
@@ -104,7 +104,7 @@ HostFacts probe_host_facts(bool with_thermal_throttle) {
     const std::vector<std::string> map = split(std::string{trim(read_or_empty("/proc/self/uid_map"))}, ' ');
     facts.in_user_namespace = map.empty() || map.back() != "4294967295";
     try {
-        if (with_thermal_throttle) facts.thermal_throttle_directories = find_thermal_throttle();
+        facts.thermal_throttle_directories = find_thermal_throttle();
     } catch (const Error&) {  // no sysfs here: nothing to mask
     }
     CgroupMounts mounts = find_cgroup_mounts(read_or_empty("/proc/self/mountinfo"));

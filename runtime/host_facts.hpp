@@ -37,8 +37,7 @@ struct HostFacts {
     bool operator==(const HostFacts&) const = default;
 };
 
-/// Asks the running kernel. Never fails: what can't be found out counts as absent. Without `with_thermal_throttle` those
-/// directories are not looked for, as a caller whose masked paths have no patterns needs none.
-HostFacts probe_host_facts(bool with_thermal_throttle = true);
+/// Asks the running kernel. Never fails: what can't be found out counts as absent.
+HostFacts probe_host_facts();
 
 }  // namespace stack

@@ -41,7 +41,7 @@ class Program {
         return *cgroups_;
     }
     const HostFacts& facts() {
-        if (!facts_) facts_ = probe_host_facts(false);
+        if (!facts_) facts_ = probe_host_facts();
         return *facts_;
     }
 
