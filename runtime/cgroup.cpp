@@ -88,15 +88,16 @@ Cgroup Cgroup::make(const CgroupLayout& layout, const std::string& path, const R
     group.path_ = path;
     group.layout_ = layout;
     undo.push([layout, path] { prune_empty_parents(layout, path); });
-    const auto make = [&](const std::string& mount, Kind kind, const std::vector<std::string>& controllers) {
+    const auto make_in = [&](const std::string& mount, Kind kind,
+                             const std::vector<std::string>& controllers) {
         cgroup_tree::MadeDirectory made = cgroup_tree::make(mount, parts, kind, controllers);
         if (made.created) undo.push([mount, path] { cgroup_tree::remove(mount, path); });
         return std::move(made.dir);
     };
-    if (layout.has_unified()) group.unified_ = make(layout.unified_mount, Kind::v2, plan.v2_controllers);
+    if (layout.has_unified()) group.unified_ = make_in(layout.unified_mount, Kind::v2, plan.v2_controllers);
     for (const auto& [mount, controllers] : cgroup_tree::v1_by_mount(layout))
         if (any_of_them(controllers, plan.v1_controllers))
-            group.add_hierarchy(mount, controllers, make(mount, Kind::v1, controllers));
+            group.add_hierarchy(mount, controllers, make_in(mount, Kind::v1, controllers));
     const auto directory_of = [&](const std::string& controller) { return group.controller_dir(controller); };
     cgroup_limits::perform(plan.v1_writes, directory_of);
     cgroup_limits::perform(plan.v2_writes, [&](const std::string&) { return group.unified_.get(); });

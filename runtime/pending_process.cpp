@@ -100,8 +100,10 @@ void PendingProcess::State::pump() {
     while (!over() && readable(0)) take_message();
 }
 
+namespace {
+
 // A child that has died with a message of ours unread: the kernel tells that first, and once, and then what it had said.
-static ReceivedMessage receive_report(int channel) {
+ReceivedMessage receive_report(int channel) {
     try {
         return receive_with_fds(channel, sizeof(ChildReport));
     } catch (const Error& error) {
@@ -109,6 +111,8 @@ static ReceivedMessage receive_report(int channel) {
     }
     return receive_with_fds(channel, sizeof(ChildReport));
 }
+
+}  // namespace
 
 void PendingProcess::State::take_message() {
     ReceivedMessage message = receive_report(channel.get());

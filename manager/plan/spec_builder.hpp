@@ -43,8 +43,8 @@ struct SpecInputs {
     std::string cgroups_path;       ///< below the cgroup root
     std::string network_namespace;  ///< NamespaceSpec::path of the one to join ("fd:netns"); empty: a new one
     std::string host_hostname;  ///< what a container in the host's network is called unless its service says
-    std::string
-        network_hostname;  ///< of the container whose network it shares, and this with it; empty: none
+    /// Of the container whose network it shares, and this with it; empty: none.
+    std::string network_hostname;
 
     std::uint16_t console_width = 0, console_height = 0;
     std::uint64_t available_capabilities = (std::uint64_t{1} << 41) - 1;  ///< what ALL means

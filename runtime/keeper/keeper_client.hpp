@@ -80,8 +80,8 @@ struct KeeperStart {
         std::vector<int> fds;  ///< borrowed
     };
     std::vector<Held> held;  ///< held from the start (a lock, a socket)
-    int cgroup_processes =
-        -1;  ///< cgroup.procs of the cgroup v2 in which it is to live; -1: its starter's. Borrowed
+    /// cgroup.procs of the cgroup v2 in which it is to live; -1: its starter's. Borrowed.
+    int cgroup_processes = -1;
 };
 /// Starts a keeper in its own session with stdio on /dev/null, not as our child: it survives us, and init (or
 /// the nearest subreaper) will reap it. Returns when it runs. Throws Error.
