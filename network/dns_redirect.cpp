@@ -1,6 +1,6 @@
 #include "network/dns_redirect.hpp"
 
-#include "network/netlink.hpp"
+#include "runtime/base/netlink.hpp"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>

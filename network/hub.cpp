@@ -9,6 +9,7 @@
 #include "network/nft_ruleset.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 #include "runtime/base/trace.hpp"
 
 #include <algorithm>
@@ -168,7 +169,7 @@ struct Hub::Impl {
             {network.bridge, InterfaceAddress{gateway, subnet_of(network).length}, std::nullopt});
         const std::string rules = add_hub_bridge(bridge_of(network));
         if (rules.empty()) return;
-        in_namespace(netns.get(), [&] { Nft{}.apply(rules, "add the network to the hub's rules"); });
+        in_network_namespace(netns.get(), [&] { Nft{}.apply(rules, "add the network to the hub's rules"); });
     }
 
     void route_on_host(const NetworkRecord& network) {
@@ -352,7 +353,7 @@ void Hub::remove_network(const std::string& name, bool force) {
         });
     }
     const std::string rules = remove_hub_bridge(bridge_of(network));
-    in_namespace(impl_->netns.get(), [&] {
+    in_network_namespace(impl_->netns.get(), [&] {
         if (!rules.empty()) tolerate_missing([&] { Nft{}.apply(rules, "remove the network's rules"); });
     });
     impl_->links->remove(network.bridge);

@@ -1,6 +1,5 @@
 #include "network/links.hpp"
 
-#include "network/namespace.hpp"
 #include "runtime/base/error.hpp"
 
 #include <arpa/inet.h>
@@ -19,7 +18,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <netlink/attr.h>
 
 namespace stack::network {
 
@@ -108,12 +106,11 @@ int require(Links& links, const std::string& name) {
 
 }  // namespace
 
-Links::Links() : socket_{NETLINK_ROUTE} {}
+Links::Links() : Links{NetlinkSocket{NETLINK_ROUTE}} {}
+Links::Links(NetlinkSocket socket) : socket_{std::move(socket)} {}
 
 Links Links::in(int netns) {
-    std::optional<Links> result;
-    in_namespace(netns, [&] { result.emplace(); });
-    return std::move(*result);
+    return Links{NetlinkSocket::in(netns, NETLINK_ROUTE)};
 }
 
 void Links::create_bridge(const std::string& name, const MacAddress& mac, int mtu) {
@@ -173,9 +170,7 @@ std::optional<int> Links::find(const std::string& name) {
     std::optional<int> index;
     socket_.get(
         std::move(message),
-        [&](const nlmsghdr* answer) {
-            index = static_cast<const ifinfomsg*>(::nlmsg_data(answer))->ifi_index;
-        },
+        [&](const nlmsghdr& answer) { index = family_header<ifinfomsg>(answer).ifi_index; },
         fmt::format("look for link {}", name));
     return index;
 }
@@ -186,17 +181,13 @@ bool Links::ready(const std::string& name) {
     put_name(message, name);
     message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     bool result = false;
-    const auto look = [&](const nlmsghdr* answer) {
-        const auto* header = static_cast<const ifinfomsg*>(::nlmsg_data(answer));
-        result = (header->ifi_flags & IFF_RUNNING) != 0;
-        nlattr* info = ::nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof(ifinfomsg), IFLA_LINKINFO);
-        nlattr* port =
-            info ? ::nla_find(static_cast<nlattr*>(::nla_data(info)), ::nla_len(info), IFLA_INFO_SLAVE_DATA)
-                 : nullptr;
-        if (!port) return;
-        nlattr* state =
-            ::nla_find(static_cast<nlattr*>(::nla_data(port)), ::nla_len(port), IFLA_BRPORT_STATE);
-        if (state) result = result && ::nla_get_u8(state) == BR_STATE_FORWARDING;
+    const auto look = [&](const nlmsghdr& answer) {
+        result = (family_header<ifinfomsg>(answer).ifi_flags & IFF_RUNNING) != 0;
+        const std::string_view attributes = message_attributes(answer, sizeof(ifinfomsg));
+        const auto info = find_attribute(attributes, IFLA_LINKINFO);
+        const auto port = find_attribute(info.value_or(""), IFLA_INFO_SLAVE_DATA);
+        const auto state = find_attribute(port.value_or(""), IFLA_BRPORT_STATE);
+        if (state) result = result && attribute_u8(*state) == BR_STATE_FORWARDING;
     };
     socket_.get(std::move(message), look, fmt::format("look at link {}", name));
     return result;
@@ -255,15 +246,15 @@ std::vector<Prefix> Links::routes() {
     header.rtm_family = AF_INET;
     message.header(header);
     std::vector<Prefix> result;
-    const auto collect = [&](const nlmsghdr* answer) {
-        const auto* route = static_cast<const rtmsg*>(::nlmsg_data(answer));
+    const auto collect = [&](const nlmsghdr& answer) {
+        const auto& route = family_header<rtmsg>(answer);
         // Types other than unicast (blackhole, unreachable, prohibit) are meant to keep an address range free
         // too.
-        const bool local = route->rtm_type == RTN_LOCAL || route->rtm_type == RTN_BROADCAST ||
-                           route->rtm_type == RTN_MULTICAST;
-        nlattr* to = ::nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof(rtmsg), RTA_DST);
-        if (route->rtm_family != AF_INET || local || !to || ::nla_len(to) != 4) return;
-        result.push_back(Prefix{Ipv4{ntohl(::nla_get_u32(to))}, route->rtm_dst_len});
+        const bool local =
+            route.rtm_type == RTN_LOCAL || route.rtm_type == RTN_BROADCAST || route.rtm_type == RTN_MULTICAST;
+        const auto to = find_attribute(message_attributes(answer, sizeof(rtmsg)), RTA_DST);
+        if (route.rtm_family != AF_INET || local || !to || to->size() != 4) return;
+        result.push_back(Prefix{Ipv4{ntohl(attribute_u32(*to))}, route.rtm_dst_len});
     };
     socket_.dump(std::move(message), collect, "list routes");
     return result;

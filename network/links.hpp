@@ -3,7 +3,7 @@
 #pragma once
 
 #include "network/ipam.hpp"
-#include "network/netlink.hpp"
+#include "runtime/base/netlink.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -70,6 +70,7 @@ class Links {
     [[nodiscard]] std::vector<Prefix> routes();
 
   private:
+    explicit Links(NetlinkSocket socket);
     NetlinkSocket socket_;
 };
 

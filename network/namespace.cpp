@@ -1,6 +1,7 @@
 #include "network/namespace.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 #include "runtime/base/text.hpp"
 
 #include <errno.h>
@@ -16,29 +17,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <exception>
-#include <thread>
 
 #include <fmt/format.h>
 
 namespace stack::network {
 
 namespace {
-
-// A thread of its own, because a namespace belongs to a thread: whatever fails inside, the caller's is
-// untouched.
-void on_own_thread(const std::function<void()>& work) {
-    std::exception_ptr failure;
-    std::thread thread{[&] {
-        try {
-            work();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }};
-    thread.join();
-    if (failure) std::rethrow_exception(failure);
-}
 
 bool is_namespace(int fd) {
     struct statfs info {};
@@ -51,24 +35,11 @@ std::string sysctl_path(std::string_view name) {
 
 }  // namespace
 
-UniqueFd current_namespace() {
-    UniqueFd fd{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
-    if (!fd.valid()) throw_errno("open own network namespace");
-    return fd;
-}
-
-void in_namespace(int netns, const std::function<void()>& work) {
-    on_own_thread([&] {
-        if (::setns(netns, CLONE_NEWNET) != 0) throw_errno("enter network namespace");
-        work();
-    });
-}
-
 UniqueFd make_namespace(const std::function<void()>& setup) {
     UniqueFd result;
     on_own_thread([&] {
         if (::unshare(CLONE_NEWNET) != 0) throw_errno("create network namespace");
-        result = current_namespace();
+        result = current_network_namespace();
         if (setup) setup();
     });
     return result;

@@ -1,7 +1,5 @@
-// Network namespaces by descriptor. A namespace lives as long as a descriptor, a socket, a process or a bind
-// mount holds it. No thread of the caller ever changes its namespace: work inside one runs on a thread of its
-// own, and sockets opened there belong to it for good, whichever thread uses them later. See
-// network_namespaces(7), setns(2).
+// Network namespaces made, named and prepared (work inside one: runtime/base/network_namespace.hpp). A namespace lives as
+// long as a descriptor, a socket, a process or a bind mount holds it. See network_namespaces(7).
 #pragma once
 
 #include "runtime/base/fd.hpp"
@@ -11,12 +9,6 @@
 #include <string_view>
 
 namespace stack::network {
-
-/// The namespace of the calling thread. Throws Error.
-UniqueFd current_namespace();
-
-/// Runs `work` on a fresh thread inside `netns` and waits. Exceptions come back. Throws Error.
-void in_namespace(int netns, const std::function<void()>& work);
 
 /// A new namespace, `setup` run inside it (may be empty). Throws Error.
 UniqueFd make_namespace(const std::function<void()>& setup);

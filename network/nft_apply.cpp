@@ -1,7 +1,7 @@
 #include "network/nft_apply.hpp"
 
-#include "network/netlink.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/netlink.hpp"
 #include "runtime/base/text.hpp"
 
 #include <dlfcn.h>

@@ -1,10 +1,10 @@
 // DNS as containers meet it: 127.0.0.11:53 in their own namespace, asked by raw packets and by real resolvers.
 #include "network/dns_message.hpp"
 #include "network/dns_server.hpp"
-#include "network/namespace.hpp"
 #include "network_lab.hpp"
 #include "runtime/base/atomic_file.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -38,7 +38,7 @@ dns::Query question(const std::string& name, dns::Type type = dns::Type::a) {
 
 UniqueFd resolver_socket(int netns, int type, const char* server = "127.0.0.11") {
     UniqueFd socket;
-    in_namespace(netns, [&] { socket.reset(::socket(AF_INET, type | SOCK_CLOEXEC, 0)); });
+    in_network_namespace(netns, [&] { socket.reset(::socket(AF_INET, type | SOCK_CLOEXEC, 0)); });
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(53);

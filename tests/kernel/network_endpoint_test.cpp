@@ -2,6 +2,7 @@
 #include "network/namespace.hpp"
 #include "network_lab.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 #include "runtime/base/path_at.hpp"
 
 #include <netinet/in.h>
@@ -56,7 +57,7 @@ TEST_F(EndpointTest, SeatsHaveTheirNamesAddressesAndRoutes) {
 TEST_F(EndpointTest, AnyUserMayPing) {
     const Container c = make_container(*hub_, "c", {"front"});
     int err = -1;
-    in_namespace(c.netns(), [&] {
+    in_network_namespace(c.netns(), [&] {
         // The raw call changes this thread alone.
         ASSERT_EQ(::syscall(SYS_setresuid, 65534, 65534, 65534), 0);
         const UniqueFd socket{::socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)};
@@ -69,7 +70,7 @@ TEST_F(EndpointTest, AnyUserMayPing) {
 TEST_F(EndpointTest, NoInterfaceHearsRouterAdvertisements) {
     const Container c = make_container(*hub_, "c", {"front"});
     int interfaces = 0;
-    in_namespace(c.netns(), [&] {
+    in_network_namespace(c.netns(), [&] {
         for (const std::string& name : list_directory("/proc/sys/net/ipv6/conf")) {
             if (name == "lo" || name == "all") continue;
             ++interfaces;

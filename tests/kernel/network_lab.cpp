@@ -3,6 +3,7 @@
 #include "network/namespace.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 #include "runtime/base/path_at.hpp"
 
 #include <arpa/inet.h>
@@ -37,7 +38,7 @@ std::string shell(const std::string& command, int netns) {
     CommandResult result;
     const auto run = [&] { result = run_command(options, 10000); };
     if (netns >= 0) {
-        in_namespace(netns, run);
+        in_network_namespace(netns, run);
     } else {
         run();
     }
@@ -78,7 +79,8 @@ std::string name_of(const Address& address) {
 
 UniqueFd socket_in(int netns, const Address& address, int type) {
     UniqueFd socket;
-    in_namespace(netns, [&] { socket.reset(::socket(address.storage.ss_family, type | SOCK_CLOEXEC, 0)); });
+    in_network_namespace(netns,
+                         [&] { socket.reset(::socket(address.storage.ss_family, type | SOCK_CLOEXEC, 0)); });
     if (!socket.valid()) throw_errno("socket");
     return socket;
 }
@@ -224,7 +226,7 @@ void HostLab::SetUp() {
     directory_ = name;
     // The pins lie on a tmpfs of this mount namespace: they can't be left behind.
     ASSERT_EQ(::mount("test", name.c_str(), "tmpfs", 0, nullptr), 0);
-    host_ = current_namespace();
+    host_ = current_network_namespace();
     lan_ = make_namespace({});
     set_up_loopback();
     // The host of these tests must not change by itself: no address that is "tentative" for its first second.

@@ -4,6 +4,7 @@
 #include "network_lab.hpp"
 #include "runtime/base/error.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

@@ -54,7 +54,6 @@ HOMES = [
     ("spdlog/*", ["runtime/base/log.cpp"]),
     ("yaml-cpp/*", ["manager/compose/*"]),
     ("nftables/*", ["network/*"]),
-    ("netlink/*", ["network/*"]),
     ("curl/*", ["runtime/image/*"]),
     ("archive.h", ["runtime/image/*"]),
     ("archive_entry.h", ["runtime/image/*"]),

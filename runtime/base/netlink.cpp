@@ -1,44 +1,51 @@
-#include "network/netlink.hpp"
+#include "runtime/base/netlink.hpp"
 
 #include "runtime/base/error.hpp"
+#include "runtime/base/network_namespace.hpp"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
-#include <new>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <netlink/attr.h>
 
-namespace stack::network {
+namespace stack {
 
 namespace {
-constexpr std::size_t kMessageRoom = 4096;   // our largest message is below 1 KiB
 constexpr std::size_t kReceiveRoom = 65536;  // the kernel fills dump buffers up to 32 KiB
 
-void check(int result) {
-    if (result < 0) throw Error{ErrorKind::internal, "netlink message too large"};
+template <class Number>
+Number number_of(std::string_view content) {
+    Number number = 0;
+    if (content.size() == sizeof number) std::memcpy(&number, content.data(), sizeof number);
+    return number;
 }
 }  // namespace
 
-NetlinkMessage::NetlinkMessage(int type, int flags) : message_{::nlmsg_alloc_size(kMessageRoom)} {
-    if (!message_ || !::nlmsg_put(message_.get(), 0, 0, type, 0, NLM_F_REQUEST | flags))
-        throw std::bad_alloc{};
+NetlinkMessage::NetlinkMessage(int type, int flags) : bytes_(NLMSG_HDRLEN) {
+    raw()->nlmsg_len = NLMSG_HDRLEN;
+    raw()->nlmsg_type = static_cast<std::uint16_t>(type);
+    raw()->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
 }
 
 NetlinkMessage& NetlinkMessage::append(const void* data, std::size_t size) {
-    check(::nlmsg_append(message_.get(), const_cast<void*>(data), size, NLMSG_ALIGNTO));
+    const auto* bytes = static_cast<const char*>(data);
+    bytes_.insert(bytes_.end(), bytes, bytes + size);
+    bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+    raw()->nlmsg_len = static_cast<std::uint32_t>(bytes_.size());
     return *this;
 }
 
 NetlinkMessage& NetlinkMessage::put(int attribute, const void* data, std::size_t size) {
-    check(::nla_put(message_.get(), attribute, static_cast<int>(size), data));
-    return *this;
+    const nlattr header{static_cast<std::uint16_t>(NLA_HDRLEN + size), static_cast<std::uint16_t>(attribute)};
+    return append(&header, sizeof header).append(data, size);
 }
 
 NetlinkMessage& NetlinkMessage::put_u8(int attribute, std::uint8_t value) {
@@ -56,16 +63,41 @@ NetlinkMessage& NetlinkMessage::put_string(int attribute, const std::string& val
 }
 
 NetlinkMessage& NetlinkMessage::nest(int attribute, const std::function<void(NetlinkMessage&)>& fill) {
-    nlattr* start = ::nla_nest_start(message_.get(), attribute | NLA_F_NESTED);
-    if (!start) throw Error{ErrorKind::internal, "netlink message too large"};
+    const std::size_t start = bytes_.size();
+    put(attribute | NLA_F_NESTED, nullptr, 0);
     fill(*this);
-    // Not nla_nest_end: that drops an empty nest, which "type veth without options" needs.
-    check(::nla_nest_end_keep_empty(message_.get(), start));
+    const auto size = static_cast<std::uint16_t>(bytes_.size() - start);
+    std::memcpy(bytes_.data() + start + offsetof(nlattr, nla_len), &size, sizeof size);
     return *this;
 }
 
-nlmsghdr* NetlinkMessage::raw() const {
-    return ::nlmsg_hdr(message_.get());
+nlmsghdr* NetlinkMessage::raw() {
+    return reinterpret_cast<nlmsghdr*>(bytes_.data());
+}
+
+std::string_view message_attributes(const nlmsghdr& message, std::size_t header_size) {
+    const std::size_t start = NLMSG_HDRLEN + NLMSG_ALIGN(header_size);
+    if (message.nlmsg_len < start) return {};
+    return {reinterpret_cast<const char*>(&message) + start, message.nlmsg_len - start};
+}
+
+std::optional<std::string_view> find_attribute(std::string_view attributes, int type) {
+    while (attributes.size() >= NLA_HDRLEN) {
+        nlattr header{};
+        std::memcpy(&header, attributes.data(), sizeof header);
+        if (header.nla_len < NLA_HDRLEN || header.nla_len > attributes.size()) break;
+        if ((header.nla_type & NLA_TYPE_MASK) == type)
+            return attributes.substr(NLA_HDRLEN, header.nla_len - NLA_HDRLEN);
+        attributes.remove_prefix(std::min<std::size_t>(NLA_ALIGN(header.nla_len), attributes.size()));
+    }
+    return std::nullopt;
+}
+
+std::uint8_t attribute_u8(std::string_view content) {
+    return number_of<std::uint8_t>(content);
+}
+std::uint32_t attribute_u32(std::string_view content) {
+    return number_of<std::uint32_t>(content);
 }
 
 NetlinkSocket::NetlinkSocket(int protocol)
@@ -76,6 +108,12 @@ NetlinkSocket::NetlinkSocket(int protocol)
     static_cast<void>(::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on));
     const int room = 1 << 20;
     static_cast<void>(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room));
+}
+
+NetlinkSocket NetlinkSocket::in(int netns, int protocol) {
+    std::optional<NetlinkSocket> socket;
+    in_network_namespace(netns, [&] { socket.emplace(protocol); });
+    return std::move(*socket);
 }
 
 std::uint32_t NetlinkSocket::send(const std::vector<nlmsghdr*>& messages) {
@@ -98,7 +136,7 @@ std::uint32_t NetlinkSocket::send(const std::vector<nlmsghdr*>& messages) {
     return first;
 }
 
-void NetlinkSocket::receive(const std::function<bool(const nlmsghdr*)>& more) {
+void NetlinkSocket::receive(const std::function<bool(const nlmsghdr&)>& more) {
     std::vector<char> buffer(kReceiveRoom);
     for (;;) {
         const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_TRUNC);
@@ -108,10 +146,10 @@ void NetlinkSocket::receive(const std::function<bool(const nlmsghdr*)>& more) {
         }
         if (static_cast<std::size_t>(got) > buffer.size())
             throw Error{ErrorKind::internal, "netlink answer too large"};
-        int rest = static_cast<int>(got);
-        for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.data()); ::nlmsg_ok(message, rest);
-             message = ::nlmsg_next(message, &rest)) {
-            if (!more(message)) return;
+        auto rest = static_cast<std::uint32_t>(got);
+        for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(message, rest);
+             message = NLMSG_NEXT(message, rest)) {
+            if (!more(*message)) return;
         }
     }
 }
@@ -124,8 +162,8 @@ void NetlinkSocket::request(NetlinkMessage message, std::string_view doing) {
 
 namespace {
 
-int error_of(const nlmsghdr* message) {
-    return -static_cast<const nlmsgerr*>(::nlmsg_data(message))->error;
+int error_of(const nlmsghdr& message) {
+    return -family_header<nlmsgerr>(message).error;
 }
 
 // Collects one answer for each step; the first failure that is not tolerated wins.
@@ -135,9 +173,9 @@ struct Acknowledgements {
     std::size_t missing;
     std::optional<Error> failure;
 
-    bool operator()(const nlmsghdr* message) {
-        const std::size_t index = message->nlmsg_seq - first_sequence;
-        if (message->nlmsg_type != NLMSG_ERROR || index >= steps.size()) return true;
+    bool operator()(const nlmsghdr& message) {
+        const std::size_t index = message.nlmsg_seq - first_sequence;
+        if (message.nlmsg_type != NLMSG_ERROR || index >= steps.size()) return true;
         const int err = error_of(message);
         if (err != 0 && err != steps[index].tolerated_errno && !failure)
             failure = Error::from_errno(err, steps[index].doing);
@@ -173,10 +211,10 @@ void NetlinkSocket::transaction(std::vector<Step> steps) {
     messages.push_back(end.raw());
     const std::uint32_t first = send(messages) + 1;
     std::optional<Error> failure;
-    receive([&](const nlmsghdr* message) {
-        const std::uint32_t number = message->nlmsg_seq;
+    receive([&](const nlmsghdr& message) {
+        const std::uint32_t number = message.nlmsg_seq;
         const bool ours = number + 1 >= first && number <= first + steps.size();
-        if (message->nlmsg_type != NLMSG_ERROR || !ours) return true;
+        if (message.nlmsg_type != NLMSG_ERROR || !ours) return true;
         const std::size_t index = number - first;
         const int err = error_of(message);
         if (index >= steps.size()) {  // BATCH_BEGIN or BATCH_END refused: no privilege, no nf_tables
@@ -189,27 +227,27 @@ void NetlinkSocket::transaction(std::vector<Step> steps) {
     if (failure) throw *failure;
 }
 
-void NetlinkSocket::dump(NetlinkMessage message, const std::function<void(const nlmsghdr*)>& each,
+void NetlinkSocket::dump(NetlinkMessage message, const std::function<void(const nlmsghdr&)>& each,
                          std::string_view doing) {
     message.raw()->nlmsg_flags |= NLM_F_DUMP;
     const std::uint32_t sequence = send({message.raw()});
-    receive([&](const nlmsghdr* answer) {
-        if (answer->nlmsg_seq != sequence) return true;
-        if (answer->nlmsg_type == NLMSG_DONE) return false;
-        if (answer->nlmsg_type == NLMSG_ERROR) throw Error::from_errno(error_of(answer), std::string{doing});
+    receive([&](const nlmsghdr& answer) {
+        if (answer.nlmsg_seq != sequence) return true;
+        if (answer.nlmsg_type == NLMSG_DONE) return false;
+        if (answer.nlmsg_type == NLMSG_ERROR) throw Error::from_errno(error_of(answer), std::string{doing});
         each(answer);
         return true;
     });
 }
 
-bool NetlinkSocket::get(NetlinkMessage message, const std::function<void(const nlmsghdr*)>& answer,
+bool NetlinkSocket::get(NetlinkMessage message, const std::function<void(const nlmsghdr&)>& answer,
                         std::string_view doing) {
     message.raw()->nlmsg_flags |= NLM_F_ACK;
     const std::uint32_t sequence = send({message.raw()});
     bool found = false;
-    receive([&](const nlmsghdr* reply) {
-        if (reply->nlmsg_seq != sequence) return true;
-        if (reply->nlmsg_type != NLMSG_ERROR) {
+    receive([&](const nlmsghdr& reply) {
+        if (reply.nlmsg_seq != sequence) return true;
+        if (reply.nlmsg_type != NLMSG_ERROR) {
             found = true;
             answer(reply);
             return true;
@@ -222,4 +260,4 @@ bool NetlinkSocket::get(NetlinkMessage message, const std::function<void(const n
     return found;
 }
 
-}  // namespace stack::network
+}  // namespace stack
