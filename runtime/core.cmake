@@ -26,6 +26,7 @@ set(STACK_RUNTIME_SOURCES
   mount_requests.cpp
   mount_steps.cpp
   namespace_plan.cpp
+  net_devices.cpp
   pending_process.cpp
   process_plan.cpp
   protected_exe.cpp

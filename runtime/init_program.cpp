@@ -38,12 +38,6 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
     if (shape.new_keyring) b.add(step::NewKeyring{});
 }
 
-// Nothing that a spec asks for is left out silently.
-void refuse_unsupported(const ContainerSpec& spec) {
-    if (!spec.net_devices.empty())
-        throw Error{ErrorKind::not_supported, "moving network devices is not supported"};
-}
-
 }  // namespace
 
 std::vector<std::string> input_slots(const LaunchShape& shape) {
@@ -63,7 +57,6 @@ std::vector<std::string> input_slots(const LaunchShape& shape) {
 
 InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts, const LaunchShape& shape) {
     ProgramBuilder b{shape};
-    refuse_unsupported(spec);
     ProcessPlanner process{b, spec.process, spec.seccomp, facts, shape};
     NamespacePlanner namespaces{b, spec, facts, shape};
     b.purpose("closing what belongs to others");
@@ -91,6 +84,7 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
     plan_arguments(b.program(), spec.process);
     b.program().uid_mappings = spec.uid_mappings;
     b.program().gid_mappings = spec.gid_mappings;
+    b.program().net_devices = spec.net_devices;
     if (shape.start_socket) b.program().failure_words = failure_words(b.program());
     return std::move(b.program());
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,7 +33,7 @@ struct Slot {
     bool operator==(const Slot&) const = default;
 };
 
-/// Where child and parent wait for each other. Legal order: id_maps, hooks, gate; each at most once. `hooks` and `gate`
+/// Where child and parent wait for each other. Legal order: id_maps, net_devices, hooks, gate; each at most once. `hooks` and `gate`
 /// bring a state document behind the word, which may be empty.
 enum class SyncPoint : std::uint32_t {
     id_maps =
@@ -41,6 +42,7 @@ enum class SyncPoint : std::uint32_t {
     gate = 2,  ///< the child waits until its pid and descriptors are on record, so that no exec is ever lost
     hooks =
         3,  ///< the child waits until prestart and createRuntime hooks have run on what it has made so far
+    net_devices = 4,  ///< the child waits until the parent has moved devices into its network namespace
 };
 
 namespace step {
@@ -365,14 +367,16 @@ struct InitProgram {
     std::vector<std::string> failure_words;
     std::uint64_t clone_flags = 0;  ///< new namespaces
     std::vector<IdMapping> uid_mappings, gid_mappings;
+    std::map<std::string, std::string> net_devices;  ///< for the parent to move
     std::vector<std::string> warnings;  ///< what is asked for and left out, for whoever starts it
 };
 
 /// What the parent will have opened: these become the input slots, in this order, named as here.
 struct LaunchShape {
     bool in = false, out = false, err = false;
-    bool network = false;            ///< a network namespace to join
-    std::vector<std::string> named;  ///< LaunchFds::named that the spec refers to
+    bool network = false;                        ///< a network namespace to join
+    std::vector<NamespaceKind> host_namespaces;  ///< joined, and found to be the parent's own
+    std::vector<std::string> named;              ///< LaunchFds::named that the spec refers to
     std::size_t task_files = 0;
     bool init = false;                  ///< stack-init
     std::size_t id_maps = 0;            ///< user namespaces of wanted_id_maps(): slots "idmap0", …

@@ -62,6 +62,7 @@ class StepWords {
 
     std::string operator()(const step::CloseInherited&) const { return "close inherited descriptors"; }
     std::string operator()(const step::AwaitParent& s) const {
+        if (s.point == SyncPoint::net_devices) return "wait for network devices";
         return s.point == SyncPoint::id_maps ? "wait for the id maps" : "report, wait for the hooks";
     }
     std::string operator()(const step::BecomeRoot&) const { return "become root"; }

@@ -10,7 +10,6 @@
 #include "runtime/seccomp_program.hpp"
 #include "runtime/security_labels.hpp"
 #include "runtime/state_document.hpp"
-#include "runtime/sysctl.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,6 +110,7 @@ struct CloneOptions {
     int pid_namespace = -1;
     const LaunchOptions* launch = nullptr;
     const SeccompProfile* notifying = nullptr;  ///< the profile, if it has a listener
+    UniqueFd joined_network{};                  ///< into which network devices are to go
     std::function<std::string(pid_t)> container_state{};
 };
 
@@ -146,12 +146,12 @@ void check_preserved(int count) {
                         fmt::format("descriptor {} is to be preserved and is not open", number)};
 }
 
-PendingProcess begin(InitProgram program, const std::map<std::string, int>& inputs,
-                     const CloneOptions& options) {
+PendingProcess begin(InitProgram program, const std::map<std::string, int>& inputs, CloneOptions options) {
     auto state = std::make_unique<State>();
     state->program = std::move(program);
     state->reaped_by_us = !options.launch->clone_parent;
     state->own_gate = options.launch->start_socket < 0;
+    state->joined_network = std::move(options.joined_network);
     SocketPair channel = make_socket_pair(SOCK_SEQPACKET);
     state->channel = std::move(channel.a);
     const int preserved = options.launch->preserve_fds;
@@ -209,6 +209,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
         agent_text->write(
             container_process_state(pid, options.container_state(pid), options.notifying->listener_metadata));
     if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();
+    if (!state->respawns()) state->move_net_devices();
     return PendingProcess{std::move(state)};
 }
 
@@ -291,25 +292,32 @@ bool is_own_namespace(const struct stat& other, const char* kind) {
            own.st_ino == other.st_ino;
 }
 
-// A namespace that is joined by a path or descriptor may be the host's in disguise.
-void check_sysctl_namespaces(const ContainerSpec& spec, const LaunchFds& fds) {
-    if (spec.sysctl.empty()) return;
-    const auto is_hosts = [&](NamespaceKind kind, const char* name) {
+// The namespace that a container joins instead of a new one; invalid: it joins none.
+UniqueFd joined_namespace(const ContainerSpec& spec, const LaunchFds& fds, NamespaceKind kind) {
+    if (kind == NamespaceKind::network && fds.network_namespace >= 0)
+        return duplicate_fd(fds.network_namespace);
+    const auto entry = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
+                                    [&](const NamespaceSpec& other) { return other.kind == kind; });
+    if (entry == spec.namespaces.end() || entry->path.empty()) return {};
+    if (entry->path.starts_with("fd:")) return duplicate_fd(named_descriptor(fds, entry->path));
+    UniqueFd opened{::open(entry->path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!opened.valid()) throw_errno(fmt::format("open {}", entry->path));
+    return opened;
+}
+
+// A namespace that is joined by a path or descriptor may be the host's in disguise. Asked for only where it matters.
+std::vector<NamespaceKind> host_namespaces(const ContainerSpec& spec, const LaunchFds& fds) {
+    if (spec.sysctl.empty() && spec.net_devices.empty()) return {};
+    constexpr std::pair<NamespaceKind, const char*> kMattering[] = {
+        {NamespaceKind::network, "net"}, {NamespaceKind::ipc, "ipc"}, {NamespaceKind::uts, "uts"}};
+    std::vector<NamespaceKind> result;
+    for (const auto& [kind, name] : kMattering) {
+        const UniqueFd joined = joined_namespace(spec, fds, kind);
         struct stat info {};
-        if (kind == NamespaceKind::network && fds.network_namespace >= 0)
-            return ::fstat(fds.network_namespace, &info) == 0 && is_own_namespace(info, name);
-        const auto entry = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
-                                        [&](const NamespaceSpec& other) { return other.kind == kind; });
-        if (entry == spec.namespaces.end()) return true;
-        if (entry->path.empty()) return false;
-        const int known = entry->path.starts_with("fd:") ? ::fstat(named_descriptor(fds, entry->path), &info)
-                                                         : ::stat(entry->path.c_str(), &info);
-        return known == 0 && is_own_namespace(info, name);
-    };
-    const bool own_network = !is_hosts(NamespaceKind::network, "net");
-    const bool own_ipc = !is_hosts(NamespaceKind::ipc, "ipc"), own_uts = !is_hosts(NamespaceKind::uts, "uts");
-    for (const auto& [key, value] : spec.sysctl)
-        static_cast<void>(checked_sysctl_path(key, value, own_network, own_ipc, own_uts));
+        if (joined.valid() && ::fstat(joined.get(), &info) == 0 && is_own_namespace(info, name))
+            result.push_back(kind);
+    }
+    return result;
 }
 
 constexpr std::pair<const char*, int> kJoinable[] = {
@@ -342,9 +350,10 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     inputs.add_options(options);
     if (spec.init) inputs.add_init(options.init_path, options.preserve_fds);
     inputs.add_id_maps(spec);
-    check_sysctl_namespaces(spec, fds);
+    inputs.shape.host_namespaces = host_namespaces(spec, fds);
     check_labels(spec.process, spec.mount_label);
     CloneOptions clone{-1, &options};
+    if (!spec.net_devices.empty()) clone.joined_network = joined_namespace(spec, fds, NamespaceKind::network);
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
     if (!clone.container_state)
@@ -370,7 +379,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
         inputs.shape.joined_pid_namespace = true;
     }
     add_given_mounts(spec, fds, inputs);
-    return begin(build_init_program(spec, facts, inputs.shape), inputs.fds, clone);
+    return begin(build_init_program(spec, facts, inputs.shape), inputs.fds, std::move(clone));
 }
 
 PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, const LaunchFds& fds,
@@ -403,7 +412,7 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
     InitProgram program =
         build_exec_program(process, target.seccomp, namespaces & ~CLONE_NEWPID, facts, inputs.shape);
     try {
-        return begin(std::move(program), inputs.fds, clone);
+        return begin(std::move(program), inputs.fds, std::move(clone));
     } catch (const Error& error) {
         if (error.code() == ESRCH) throw ended();
         throw;

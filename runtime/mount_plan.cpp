@@ -5,6 +5,7 @@
 #include "runtime/id_map_plan.hpp"
 #include "runtime/mount_requests.hpp"
 #include "runtime/mount_steps.hpp"
+#include "runtime/namespace_plan.hpp"
 #include "runtime/root_plan.hpp"
 #include "runtime/security_labels.hpp"
 #include "runtime/sysctl.hpp"
@@ -128,13 +129,13 @@ class MountPlanner {
             mounts_.purpose("/proc", wanted_.proc);
             tree_.proc = mounts_.make("proc", "proc", wanted_.proc, kQuiet);
         }
+        const auto own = [&](NamespaceKind kind) { return has_own_namespace(spec_, shape_, kind); };
         for (const auto& [key, value] : spec_.sysctl) {
             b_.purpose(fmt::format("setting sysctl {} to \"{}\"", key, value));
-            b_.add(step::WriteSysctl{
-                tree_.proc,
-                checked_sysctl_path(key, value, has(NamespaceKind::network) || shape_.network,
-                                    has(NamespaceKind::ipc), has(NamespaceKind::uts)),
-                value});
+            b_.add(step::WriteSysctl{tree_.proc,
+                                     checked_sysctl_path(key, value, own(NamespaceKind::network),
+                                                         own(NamespaceKind::ipc), own(NamespaceKind::uts)),
+                                     value});
         }
         if (spec_.process.oom_score_adj) {
             b_.purpose(fmt::format("setting the OOM score adjustment to {}", *spec_.process.oom_score_adj),

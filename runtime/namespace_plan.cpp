@@ -1,8 +1,12 @@
 #include "runtime/namespace_plan.hpp"
 
+#include "runtime/launch_error.hpp"
+#include "runtime/net_devices.hpp"
+
 #include <sched.h>
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -106,6 +110,7 @@ NamespacePlanner::NamespacePlanner(ProgramBuilder& builder, const ContainerSpec&
         const bool by_clone = entry.kind != NamespaceKind::cgroup && entry.kind != NamespaceKind::time;
         if (entry.path.empty() && by_clone && !replaced) flags_ |= clone_flag(entry.kind);
     }
+    check_net_devices();
 }
 
 bool NamespacePlanner::has_new(NamespaceKind kind) const {
@@ -136,6 +141,7 @@ void NamespacePlanner::enter() {
         b_.add(step::BecomeRoot{});
     }
     if (staged()) respawn();
+    await_net_devices();
     if (!has_new(NamespaceKind::cgroup) || !facts_.cgroup_namespaces) return;
     // Not by clone3: with CLONE_INTO_CGROUP its root would be the parent's group.
     b_.purpose("making a cgroup namespace");
@@ -189,6 +195,43 @@ void NamespacePlanner::plan_clocks(bool in_own_user_namespace) {
     if (!has_new(NamespaceKind::time)) return;
     b_.purpose("making a time namespace");
     b_.add(step::NewClocks{offsets_text(spec_.time_offsets), in_own_user_namespace});
+}
+
+void NamespacePlanner::check_net_devices() const {
+    if (spec_.net_devices.empty()) return;
+    if (!has_own_namespace(spec_, shape_, NamespaceKind::network))
+        throw Error{
+            ErrorKind::invalid_input,
+            fmt::format(
+                "network device \"{}\" can't be moved: the container is in the host's network namespace",
+                spec_.net_devices.begin()->first)};
+    if (!facts_.privileged)
+        throw Error{ErrorKind::not_supported,
+                    fmt::format("moving network device \"{}\" needs root: its namespace is not the caller's",
+                                spec_.net_devices.begin()->first)};
+    std::set<std::string> inside;
+    for (const auto& [name, pattern] : spec_.net_devices) {
+        if (!is_net_device_name(name, false) || !is_net_device_name(pattern, true))
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("\"{}\" is no name for a network device",
+                                    printable_text(is_net_device_name(name, false) ? pattern : name))};
+        if (pattern.find('%') == std::string::npos && !inside.insert(pattern).second)
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("two network devices are to be \"{}\" in the container", pattern)};
+    }
+}
+
+// What comes next may speak of them: sysctls, hooks.
+void NamespacePlanner::await_net_devices() {
+    if (spec_.net_devices.empty()) return;
+    b_.purpose("waiting for network devices");
+    b_.add(step::AwaitParent{SyncPoint::net_devices, false});
+}
+
+bool has_own_namespace(const ContainerSpec& spec, const LaunchShape& shape, NamespaceKind kind) {
+    const bool given = has_namespace(spec, kind) || (kind == NamespaceKind::network && shape.network);
+    return given && std::find(shape.host_namespaces.begin(), shape.host_namespaces.end(), kind) ==
+                        shape.host_namespaces.end();
 }
 
 void plan_names(ProgramBuilder& b, const ContainerSpec& spec) {

@@ -25,6 +25,8 @@ class NamespacePlanner {
     void join_others();
     void join(const NamespaceSpec& entry);
     void plan_clocks(bool in_own_user_namespace);
+    void check_net_devices() const;
+    void await_net_devices();
 
     ProgramBuilder& b_;
     const ContainerSpec& spec_;
@@ -33,6 +35,11 @@ class NamespacePlanner {
     const NamespaceSpec* user_ = nullptr;
     int flags_ = 0;  // of what clone3 makes
 };
+
+/// Whether the container has another one of these than the parent: a new one, or one that it joins. What it does to its own
+/// (sysctls, network devices) is not the host's concern.
+bool has_own_namespace(const ContainerSpec& spec, const LaunchShape& shape, NamespaceKind kind);
+
 /// hostname and domainname. Throws Error(invalid_input).
 void plan_names(ProgramBuilder& builder, const ContainerSpec& spec);
 

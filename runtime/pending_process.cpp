@@ -9,6 +9,7 @@
 #include "runtime/launch_error.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -61,6 +62,7 @@ std::string sync_message(SyncPoint point, std::string_view state_json) {
 }
 
 PendingProcess::State::~State() {
+    if (net_devices && (started || detached)) net_devices->keep();
     if (started || detached || ended || !handle.valid()) return;
     try {
         handle.signal(SIGKILL);
@@ -167,6 +169,25 @@ void PendingProcess::State::take_respawned(UniqueFd pidfd) {
         write_id_maps();
     else
         send(SyncPoint::id_maps);
+    move_net_devices();
+}
+
+bool PendingProcess::State::respawns() const {
+    return std::any_of(program.steps.begin(), program.steps.end(),
+                       [](const Step& step) { return std::holds_alternative<step::Respawn>(step.action); });
+}
+
+void PendingProcess::State::move_net_devices() {
+    if (program.net_devices.empty()) return;
+    UniqueFd netns = std::move(joined_network);
+    if (!netns.valid()) {
+        const std::string path = fmt::format("/proc/{}/ns/net", handle.pid());
+        netns.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!netns.valid()) throw_errno("open the container's network namespace");
+    }
+    net_devices = std::make_unique<NetDeviceLoan>(std::move(netns));
+    net_devices->move(program.net_devices);
+    send(SyncPoint::net_devices);
 }
 
 void PendingProcess::State::end_of_channel() {

@@ -13,9 +13,11 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/init_program.hpp"
 #include "runtime/launcher.hpp"
+#include "runtime/net_devices.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +50,8 @@ struct PendingProcess::State {
     ProcessHandle handle;
     UniqueFd channel;
     std::optional<UniqueFd> terminal;
+    UniqueFd joined_network;  ///< into which devices are moved; invalid: a new one of the child's
+    std::unique_ptr<NetDeviceLoan> net_devices;
     SharedTimes times;
     std::uint64_t cloned_at = 0;
     bool reaped_by_us = true;
@@ -69,6 +73,11 @@ struct PendingProcess::State {
 
     /// Writes the maps of the child's user namespace and lets it go on.
     void write_id_maps() const;
+    /// Moves the network devices that the container is to have, and lets the child go on. Call it when the last process of the
+    /// set-up is there.
+    void move_net_devices();
+    /// Whether the process that was cloned first makes another one and ends.
+    [[nodiscard]] bool respawns() const;
 
   private:
     void take_respawned(UniqueFd pidfd);

@@ -1,4 +1,5 @@
 // `linux` of config.json, without resources and seccomp.
+#include "runtime/net_devices.hpp"
 #include "runtime/oci/config_parts.hpp"
 #include "runtime/oci/namespace_names.hpp"
 
@@ -72,6 +73,9 @@ std::map<std::string, std::string> read_net_devices(const JsonNode& node) {
     std::map<std::string, std::string> result;
     node.each_member([&](const std::string& name, const JsonNode& device) {
         const std::string inside = device["name"].text();
+        if (!is_net_device_name(name, false)) device.fail("does not have the name of a network device");
+        if (!inside.empty() && !is_net_device_name(inside, true))
+            device["name"].fail(fmt::format("is \"{}\", which is no name for a network device", inside));
         result.emplace(name, inside.empty() ? name : inside);
     });
     return result;
