@@ -51,6 +51,14 @@ UniqueFd open_namespace(const NamespaceOwner& owner, const char* kind, const cha
         container.service, key);
 }
 
+// Unlike the others this namespace is its owner's alone unless it says so.
+void require_shareable_ipc(const NamespaceOwner& owner, const ContainerRecord& container) {
+    const std::string& mode = owner.record->service.ipc_mode;
+    if (mode.empty() || mode == "private" || mode == "none")
+        throw refusal(container, "ipc", *reference_of(container.service.ipc_mode), "shares it with nobody")
+            .with_hint("give it `ipc: shareable`");
+}
+
 }  // namespace
 
 std::optional<NamespaceOwner> find_owner(const ContainerRecord& container, const char* key,
@@ -64,10 +72,6 @@ std::optional<NamespaceOwner> find_owner(const ContainerRecord& container, const
             (!found || other.record->number < found->record->number))
             found = other;
     if (!found) throw refusal(container, key, *wanted, "is not running");
-    const std::string& its_mode = found->record->service.ipc_mode;
-    const bool keeps_to_itself = its_mode.empty() || its_mode == "private" || its_mode == "none";
-    if (std::string_view{key} == "ipc" && keeps_to_itself)
-        throw refusal(container, key, *wanted, "shares it with nobody").with_hint("give it `ipc: shareable`");
     return found;
 }
 
@@ -109,6 +113,7 @@ SharedNamespaces open_shared_namespaces(const ContainerRecord& container,
     if (const auto owner = find_owner(container, "network_mode", service.network_mode, running))
         shared.network = open_namespace(*owner, "net", "network_mode", container);
     if (const auto owner = find_owner(container, "ipc", service.ipc_mode, running)) {
+        require_shareable_ipc(*owner, container);
         shared.ipc = open_namespace(*owner, "ipc", "ipc", container);
         shared.shared_memory = open_shared_memory(*owner->init);
     }

@@ -20,8 +20,7 @@ struct NamespaceOwner {
     const ProcessHandle* init = nullptr;
 };
 /// What `container` and its modes mean among `running`: the lowest number of a service. Nothing when `mode` names no other
-/// container. Throws Error(conflict) at the key's place when it names one that does not run, and for ipc when that one shares
-/// its namespace with nobody.
+/// container. Throws Error(conflict) at the key's place when it names one that does not run.
 std::optional<NamespaceOwner> find_owner(const ContainerRecord& container, const char* key,
                                          const std::string& mode, const std::vector<NamespaceOwner>& running);
 
@@ -39,7 +38,7 @@ struct SharedNamespaces {
     /// Adds them to what the new process gets.
     void give_to(LaunchFds& fds) const;
 };
-/// Throws as find_owner.
+/// Throws as find_owner, and Error(conflict) when the ipc namespace is shared with nobody.
 SharedNamespaces open_shared_namespaces(const ContainerRecord& container,
                                         const std::vector<NamespaceOwner>& running);
 
