@@ -67,10 +67,13 @@ void decode_each(const Node& root, std::string_view kind, Map& target, Decode de
 }  // namespace
 
 void add_bridge_network(Project& project) {
-    const std::string key = "bridge";
+    constexpr const char* kMode = "bridge";
+    std::string key = kMode;
+    while (project.networks.contains(key))
+        key = "mode_" + key;  // the project may have a network of that name: another one
     for (auto* services : {&project.services, &project.disabled_services}) {
         for (auto& [name, service] : *services) {
-            if (service.network_mode != key) continue;
+            if (service.network_mode != kMode) continue;
             service.network_mode.clear();
             service.networks[key];
             Network& network = project.networks[key];

@@ -134,6 +134,17 @@ services:
     EXPECT_NE(exec("other", {"stack-payload", "resolve", "first"}).exit_code, 0);
 }
 
+TEST_F(SharedNamespaces, BridgeIsNotTheProjectsNetworkOfThatName) {
+    up(R"(
+services:
+  first: {image: payload, command: [stack-payload, sleep], network_mode: bridge}
+  other: {image: payload, command: [stack-payload, sleep], networks: [bridge]}
+networks: {bridge: {}}
+)");
+    EXPECT_NE(exec("other", {"stack-payload", "resolve", "first"}).exit_code, 0);
+    EXPECT_EQ(exec("other", {"stack-payload", "resolve", "other"}).exit_code, 0);
+}
+
 TEST_F(SharedNamespaces, SettingsOfTheHostAreOutOfReachBehindAnotherContainer) {
     const std::string text = refusal(R"(
 services:
