@@ -56,6 +56,9 @@ struct LocalEngine::Impl {
                    },
                    [&engine](pid_t pid, int exit_code) {
                        if (engine.on_exec_exit) engine.on_exec_exit(pid, exit_code);
+                   },
+                   [&engine](std::string note) {
+                       if (engine.on_note) engine.on_note(std::move(note));
                    }}} {}
 
     EventLoop& loop;

@@ -342,6 +342,12 @@ Task<> RunningContainers::remove_cgroup_of(ContainerRecord record) {
     }
 }
 
+// What the spec asks for and this host does not have, as far as the container does without.
+void RunningContainers::pass_on_warnings(const PendingProcess& process, const ContainerRecord& record) const {
+    for (const std::string& warning : process.warnings())
+        events_.note(fmt::format("container \"{}\": {}", record.name, warning));
+}
+
 // Order matters: output and pid are safe with the keeper and on disk before the program may run.
 Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> container, int netns,
                                                      std::function<void(const LaunchOutcome&)>* at_gate) {
@@ -356,6 +362,7 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     TraceSpan begin{"runtime.begin", record.name};
     PendingProcess process = begin_launch(container->spec, fds, launch_options(*container), facts_);
     begin.end();
+    pass_on_warnings(process, record);
     stdio.close_child_ends();
     TraceSpan setup{"runtime.setup", record.name};
     co_await run_creating_hooks(container, &process);

@@ -33,6 +33,7 @@ class RunningContainers {
         std::function<void(ContainerExit)>
             container_exit;  ///< once for each, when nothing of it runs any more
         std::function<void(pid_t pid, int exit_code)> exec_exit;
+        std::function<void(std::string)> note;  ///< what the user should hear of a start
     };
 
     /// `paths`, `keeper` and `facts` outlive this.
@@ -72,6 +73,7 @@ class RunningContainers {
     void on_drained(const std::string& id);
     Task<> finish(std::string id, ExitRecord exit, int code);
     Task<> watch_stranger(std::shared_ptr<Live> container);
+    void pass_on_warnings(const PendingProcess& process, const ContainerRecord& record) const;
     [[nodiscard]] LaunchOptions launch_options(const Live& container) const;
     Task<LaunchOutcome> start_process(std::shared_ptr<Live> container, int netns,
                                       std::function<void(const LaunchOutcome&)>* at_gate);
