@@ -130,10 +130,22 @@ void set_scope_properties(const std::string& unit, const std::vector<systemd::Pr
     if (!properties.empty()) systemd::Manager{user}.set_properties(unit, properties);
 }
 
-void remove_scope(const std::string& unit, bool user) {
+namespace {
+
+void stop_and_forget(const std::string& unit, bool user) {
     systemd::Manager manager{user};
     manager.stop_unit(unit);
     manager.reset_failed(unit);
+}
+
+}  // namespace
+
+void remove_scope(const std::string& unit, bool user) {
+    stop_and_forget(unit, user);
+}
+
+void remove_slice(const std::string& slice, bool user) {
+    stop_and_forget(slice, user);
 }
 
 }  // namespace stack

@@ -54,5 +54,7 @@ void set_scope_properties(const std::string& unit, const std::vector<systemd::Pr
                           bool user);
 /// Ends the scope and what is in it, and forgets it; one that is gone is fine. Throws Error.
 void remove_scope(const std::string& unit, bool user);
+/// The same for a slice.
+void remove_slice(const std::string& slice, bool user);
 
 }  // namespace stack

@@ -248,6 +248,7 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"ipc", [](D& d, const Node& n) { d.service_.ipc_mode = text(n); }},
         {"uts", [](D& d, const Node& n) { d.service_.uts_mode = text(n); }},
         {"cgroup", [](D& d, const Node& n) { d.service_.cgroup_mode = text(n); }},
+        {"cgroup_parent", [](D& d, const Node& n) { d.service_.cgroup_parent = text(n); }},
         {"mem_limit", [](D& d, const Node& n) { d.service_.mem_limit_bytes = size(n); }},
         {"mem_reservation", [](D& d, const Node& n) { d.service_.mem_reservation_bytes = size(n); }},
         {"memswap_limit", [](D& d, const Node& n) { d.service_.memswap_limit_bytes = size(n); }},

@@ -203,7 +203,7 @@ constexpr KeyRow kRows[] = {
     {"services.*.x-time-offset.monotonic", Shape::string, Merge::usual, 'C', KeyState::works},
     {"services.*.x-time-offset.boottime", Shape::string, Merge::usual, 'C', KeyState::works},
     {"services.*.cgroup", Shape::string, Merge::usual, 'B', KeyState::partly, "private and host"},
-    {"services.*.cgroup_parent", Shape::string, Merge::usual, 'B', KeyState::later},
+    {"services.*.cgroup_parent", Shape::string, Merge::usual, 'B', KeyState::works, "below the roots of the hierarchies, a/b as /a/b; NAME.slice where systemd runs and cgroup v2 is all there is"},
     {"services.*.sysctls", Shape::pairs, Merge::pairs, 'A', KeyState::works},
     {"services.*.ulimits", Shape::ulimits, Merge::replace_items, 'A', KeyState::works},
     {"services.*.ulimits.*.hard", Shape::integer, Merge::usual, 'A', KeyState::works},

@@ -181,6 +181,7 @@ struct Service {
     std::vector<std::string> device_cgroup_rules;  ///< `c 42:* rmw`
     /// Namespaces that are not the container's own: empty, or `host`; pid and ipc also `service:NAME`.
     std::string pid_mode, ipc_mode, uts_mode, cgroup_mode;
+    std::string cgroup_parent;  ///< `/a/b`, `a/b`, `name.slice`
     TimeOffsets time_offsets;
     SecurityOptions security;
     std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;

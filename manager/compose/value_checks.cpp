@@ -129,6 +129,8 @@ constexpr FormRule kForms[] = {
     {"services.*.cpuset", is_cpu_set, "list of CPUs", "write it like 0-3 or 0,2"},
     {"services.*.devices[].permissions", is_device_permissions, "permissions",
      "they are letters of r, w and m"},
+    {"services.*.cgroup_parent", is_cgroup_parent, "control group",
+     "write it like /agents/web or agents.slice"},
     {"services.*.device_cgroup_rules", is_device_cgroup_rule, "device rule", "write it like \"c 1:3 rwm\""},
     {"services.*.security_opt", is_security_option, "security option",
      "it is one of no-new-privileges, seccomp=…, apparmor=…, label=disable or type:…, "

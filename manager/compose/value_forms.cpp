@@ -160,6 +160,16 @@ bool is_cpu_set(std::string_view text) {
     });
 }
 
+bool is_cgroup_parent(std::string_view text) {
+    bool any = false;
+    for (const std::string& part : split(text, '/')) {
+        if (part == "." || part == "..") return false;
+        any = any || !part.empty();
+    }
+    return any &&
+           std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
 bool is_device_permissions(std::string_view text) {
     return !text.empty() && text.find_first_not_of("rwm") == std::string_view::npos;
 }

@@ -23,6 +23,7 @@ bool is_ipv4_address(std::string_view text);
 bool is_ipv6_address(std::string_view text);
 bool is_cidr(std::string_view text);                ///< `10.5.0.0/16`
 bool is_interface_name(std::string_view text);      ///< up to 15 characters, no slash, no blank
+bool is_cgroup_parent(std::string_view text);       ///< `/a/b`, `a/b`, `name.slice`
 bool is_cpu_set(std::string_view text);             ///< `0-3,5`
 bool is_device_permissions(std::string_view text);  ///< of r, w and m
 bool is_device_cgroup_rule(std::string_view text);  ///< `c 1:3 rwm`

@@ -313,7 +313,8 @@ void write_network_files(const Paths& paths, const ContainerRecord& record, cons
 }
 
 std::string cgroup_path(const ContainerRecord& record) {
-    return fmt::format("{}/{}", record.cgroup_parent, record.id);
+    return fmt::format("{}/{}", record.cgroup_parent,
+                       record.cgroup_scope.empty() ? record.id : record.cgroup_scope);
 }
 
 ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record,

@@ -1,5 +1,6 @@
 #include "manager/engine/local_engine.hpp"
 
+#include "manager/engine/cgroup_parents.hpp"
 #include "manager/engine/container_setup.hpp"
 #include "manager/engine/project_network.hpp"
 #include "manager/engine/project_scope.hpp"
@@ -220,7 +221,9 @@ Task<ContainerRecord> LocalEngine::create_container(CreateRequest request) {
     record.image_reference = request.service.image;
     record.image_digest = image.digest;
     record.config_hash = request.config_hash;
-    record.cgroup_parent = impl.cgroup;
+    CgroupPlace place = cgroup_place(record.service.cgroup_parent, impl.cgroup, record.id);
+    record.cgroup_parent = std::move(place.parent);
+    record.cgroup_scope = std::move(place.scope);
     record.created_ns = wall_clock_ns();
     record.command = plan::effective_argv(request.service, image.config);
     record.labels = container_labels(*request.project, record);

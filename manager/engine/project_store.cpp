@@ -111,6 +111,7 @@ json record_to_json(const ContainerRecord& r) {
             {"mounts", list_to_json(r.mounts, mount_to_json)},
             {"command", r.command},
             {"cgroup_parent", r.cgroup_parent},
+            {"cgroup_scope", r.cgroup_scope},
             {"created_ns", r.created_ns}};
 }
 
@@ -134,6 +135,7 @@ ContainerRecord record_from_json(const json& j) {
     r.mounts = list_from_json(j.at("mounts"), mount_from_json);
     j.at("command").get_to(r.command);
     r.cgroup_parent = j.value("cgroup_parent", "/stack/" + r.project);  // records of old have none
+    r.cgroup_scope = j.value("cgroup_scope", "");
     j.at("created_ns").get_to(r.created_ns);
     return r;
 }

@@ -62,6 +62,7 @@ struct ContainerRecord {
     std::vector<MountRecord> mounts;
     std::vector<std::string> command;  ///< argv as it is run, for `ps`
     std::string cgroup_parent;         ///< below it, by its id, lies its cgroup; see cgroup_path
+    std::string cgroup_scope;          ///< instead of its id, where `cgroup_parent` is a slice of systemd
     std::int64_t created_ns = 0;       ///< since the epoch
     bool operator==(const ContainerRecord&) const = default;
 

@@ -139,7 +139,7 @@ RunningContainers::RunningContainers(EventLoop& loop, const Paths& paths, Keeper
       log_{log},
       events_{std::move(events)},
       facts_{facts},
-      cgroups_{detect_cgroups()},
+      groups_{paths.run_root},
       changed_{loop},
       tasks_{loop},
       pump_{[this](const std::string& id) { loop_.post([this, id] { on_drained(id); }); },
@@ -151,8 +151,8 @@ Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerS
                                               std::function<void(const LaunchOutcome&)> at_gate) {
     const std::string id = record.id;
     TraceSpan prepare{"runtime.cgroup", record.name};
-    Cgroup cgroup = Cgroup::create(cgroups_, spec.cgroups_path, spec.resources, &device_programs_);
-    auto container = std::make_shared<Live>(record, std::move(cgroup), std::move(spec));
+    ContainerGroups::Made group = groups_.make(record, spec);
+    auto container = std::make_shared<Live>(record, std::move(group.cgroup), std::move(spec));
     prepare.end();
     std::exception_ptr failure;
     LaunchOutcome outcome;
@@ -161,6 +161,7 @@ Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerS
     } catch (...) {
         failure = std::current_exception();
     }
+    group.scope.reset();  // the container is in it, or it goes
     if (!failure) co_return outcome;
     pump_.remove(id);
     keeper_.drop(io_key(id));
@@ -173,7 +174,7 @@ Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerS
 bool RunningContainers::adopt(const ContainerRecord& record, const ContainerState& state, ContainerSpec spec,
                               std::vector<KeeperClient::Held>& inherited) {
     std::optional<ProcessHandle> init = ProcessHandle::open(state.pid, state.start_time);
-    std::optional<Cgroup> cgroup = Cgroup::open(cgroups_, cgroup_path(record));
+    std::optional<Cgroup> cgroup = groups_.open(record);
     if (!init || !cgroup) return false;
     auto container = std::make_shared<Live>(record, std::move(*cgroup), std::move(spec));
     container->oom_before = 0;
@@ -325,9 +326,8 @@ Task<> RunningContainers::watch_stranger(std::shared_ptr<Live> container) {
 }
 
 Task<> RunningContainers::remove_cgroup_of(ContainerRecord record) {
-    const std::string path = cgroup_path(record);
     std::exception_ptr failure;
-    auto work = [this, &path] { stack::remove_cgroup(cgroups_, path); };
+    auto work = [this, &record] { groups_.remove(record); };
     std::function<void()> job = work;
     try {
         co_await run_blocking(loop_, std::move(job));
@@ -466,7 +466,7 @@ const ContainerRecord* RunningContainers::find(const std::string& id) const {
 }
 
 void RunningContainers::prune_cgroups_above(const ContainerRecord& record) const {
-    prune_empty_parents(cgroups_, cgroup_path(record));
+    groups_.prune_above(record);
 }
 
 Task<> RunningContainers::stop() {

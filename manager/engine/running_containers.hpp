@@ -4,13 +4,13 @@
 // Knows processes, cgroups and output pipes; not networks, volumes or images (local_engine.cpp).
 #pragma once
 
+#include "manager/engine/container_groups.hpp"
 #include "manager/engine/engine.hpp"
 #include "manager/engine/paths.hpp"
 #include "manager/engine/shared_namespaces.hpp"
 #include "manager/logs/log_pump.hpp"
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/cgroup.hpp"
 #include "runtime/container_spec.hpp"
 #include "runtime/host_facts.hpp"
 #include "runtime/keeper/keeper_client.hpp"
@@ -90,8 +90,7 @@ class RunningContainers {
     Log log_;
     const Events events_;
     const HostFacts& facts_;
-    const CgroupLayout cgroups_;
-    DevicePrograms device_programs_;  // the kernel verifies each once
+    ContainerGroups groups_;
     Signal changed_;
     TaskGroup tasks_;
     logs::LogPump pump_;

@@ -67,5 +67,30 @@ TEST_F(Systemd, NextKeeperComesIntoTheScopeOfContainersThatRunOn) {
     EXPECT_NE(processes("supervisor"), "");
 }
 
+TEST_F(Systemd, ContainersOfASliceAreScopesInIt) {
+    const std::string slice = "stacktest-" + std::string{split(stack().project(), '-').back()} + ".slice";
+    up(
+        fmt::format("services: {{web: {{image: payload, mem_limit: 64m, command: [stack-payload, sleep], "
+                    "cgroup_parent: {}}}}}",
+                    slice));
+    const std::string below = fmt::format("/sys/fs/cgroup/stacktest.slice/{}", slice);
+    std::string group;
+    for (const std::string& name : list_directory(below))
+        if (name.starts_with("stack-" + container("web").value("ID", "-")) && name.ends_with(".scope"))
+            group = below + "/" + name;
+    EXPECT_NE(read_file_if_exists(group + "/cgroup.procs").value_or(""), "");
+    EXPECT_EQ(trim(read_file(group + "/memory.max")), "67108864");
+    EXPECT_EXIT_CODE(stack().run({"restart", "-t", "1"}), 0);
+    EXPECT_TRUE(path_exists(group));
+    EXPECT_EXIT_CODE(stack().run({"down", "-t", "1"}), 0);
+    EXPECT_TRUE(eventually([&] { return !path_exists("/sys/fs/cgroup/stacktest.slice"); }));
+    stack().write(
+        "compose.yaml",
+        "services: {web: {image: payload, command: [stack-payload, sleep], cgroup_parent: /agents}}");
+    const Outcome outcome = stack().run({"up", "-d"});
+    EXPECT_NE(outcome.text().find("cgroup_parent \"/agents\" is no slice"), std::string::npos)
+        << outcome.text();
+}
+
 }  // namespace
 }  // namespace stack::test

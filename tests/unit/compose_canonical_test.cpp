@@ -187,12 +187,12 @@ TEST(ComposePhases, ConsistencyCanBeLeftOut) {
 TEST(ComposePurpose, OnlyARunRefusesWhatIsNotSupportedYet) {
     ComposeProject project;
     project.file("compose.yaml",
-                 "services:\n  web: {image: nginx, cgroup_parent: a}\n"
-                 "  off: {image: x, profiles: [p], cgroup_parent: a}\n");
+                 "services:\n  web: {image: nginx, storage_opt: {a: b}}\n"
+                 "  off: {image: x, profiles: [p], storage_opt: {a: b}}\n");
     EXPECT_EQ(project.messages(),
-              "compose.yaml:2:23: error: services.web.cgroup_parent is not supported yet\n"
-              "    2 |   web: {image: nginx, cgroup_parent: a}\n"
-              "      |                       ^~~~~~~~~~~~~\n");
+              "compose.yaml:2:23: error: services.web.storage_opt is not supported yet\n"
+              "    2 |   web: {image: nginx, storage_opt: {a: b}}\n"
+              "      |                       ^~~~~~~~~~~\n");
     project.request.purpose = LoadPurpose::inspect;
     EXPECT_EQ(project.messages(), "");
 }
