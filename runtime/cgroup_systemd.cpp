@@ -4,7 +4,6 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/cgroup_layout.hpp"
 #include "runtime/cgroup_plan.hpp"
-#include "runtime/systemd/manager.hpp"
 #include "runtime/systemd/resource_properties.hpp"
 
 #include <errno.h>
@@ -84,9 +83,7 @@ std::vector<systemd::Property> changed_scope_properties(const ResourceSpec& chan
 }
 
 SystemdScope SystemdScope::start(const systemd::ScopeName& name, const std::string& description,
-                                 std::vector<systemd::Property> properties, bool user) {
-    systemd::Manager manager{user};
-    manager.reset_failed(name.unit);
+                                 std::vector<systemd::Property> properties, const systemd::Bus& bus) {
     SystemdScope scope;
     Pipe life = make_pipe();
     scope.placeholder_ = ::fork();
@@ -98,7 +95,7 @@ SystemdScope SystemdScope::start(const systemd::ScopeName& name, const std::stri
     all.insert(all.end(), std::make_move_iterator(properties.begin()),
                std::make_move_iterator(properties.end()));
     try {
-        manager.start_transient_unit(name.unit, all);
+        systemd::start_unit(bus, name.unit, all);
     } catch (Error& error) {
         if (error.kind() == ErrorKind::already_exists)
             error.with_hint(fmt::format("systemctl stop {}", name.unit));
@@ -126,26 +123,16 @@ void SystemdScope::release() {
 }
 
 void set_scope_properties(const std::string& unit, const std::vector<systemd::Property>& properties,
-                          bool user) {
-    if (!properties.empty()) systemd::Manager{user}.set_properties(unit, properties);
+                          const systemd::Bus& bus) {
+    if (!properties.empty()) systemd::set_unit_properties(bus, unit, properties);
 }
 
-namespace {
-
-void stop_and_forget(const std::string& unit, bool user) {
-    systemd::Manager manager{user};
-    manager.stop_unit(unit);
-    manager.reset_failed(unit);
+void remove_scope(const std::string& unit, const systemd::Bus& bus) {
+    systemd::end_unit(bus, unit);
 }
 
-}  // namespace
-
-void remove_scope(const std::string& unit, bool user) {
-    stop_and_forget(unit, user);
-}
-
-void remove_slice(const std::string& slice, bool user) {
-    stop_and_forget(slice, user);
+void remove_slice(const std::string& slice, const systemd::Bus& bus) {
+    systemd::end_unit(bus, slice);
 }
 
 }  // namespace stack

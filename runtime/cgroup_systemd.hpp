@@ -11,6 +11,7 @@
 #include "runtime/container_spec.hpp"
 #include "runtime/systemd/property.hpp"
 #include "runtime/systemd/unit_name.hpp"
+#include "runtime/systemd/units.hpp"
 
 #include <sys/types.h>
 
@@ -29,10 +30,10 @@ std::vector<systemd::Property> changed_scope_properties(const ResourceSpec& chan
 
 class SystemdScope {
   public:
-    /// Makes the scope and waits for it. A failed unit of the same name is forgotten first. `user`: the caller's own manager
-    /// instead of the system's. Throws Error: already_exists, permission, not_supported without systemd.
+    /// Makes the scope and waits for it. A failed unit of the same name is forgotten first. Throws Error: already_exists,
+    /// permission, not_supported without systemd.
     static SystemdScope start(const systemd::ScopeName& name, const std::string& description,
-                              std::vector<systemd::Property> properties, bool user);
+                              std::vector<systemd::Property> properties, const systemd::Bus& bus);
     SystemdScope(SystemdScope&& other) noexcept;
     SystemdScope& operator=(SystemdScope&&) = delete;
     ~SystemdScope();
@@ -51,10 +52,10 @@ class SystemdScope {
 
 /// Limits of a living scope, as `changed_scope_properties` has them. Throws Error.
 void set_scope_properties(const std::string& unit, const std::vector<systemd::Property>& properties,
-                          bool user);
+                          const systemd::Bus& bus);
 /// Ends the scope and what is in it, and forgets it; one that is gone is fine. Throws Error.
-void remove_scope(const std::string& unit, bool user);
+void remove_scope(const std::string& unit, const systemd::Bus& bus);
 /// The same for a slice.
-void remove_slice(const std::string& slice, bool user);
+void remove_slice(const std::string& slice, const systemd::Bus& bus);
 
 }  // namespace stack

@@ -53,9 +53,9 @@ int run(const Context& context, const Command& command) {
                       command);
 }
 
-/// `stack supervise --root DIR --run-root DIR --project NAME --init FILE [--verbose]`: written by ensure_supervisor, not by people.
+/// `stack supervise --root DIR --run-root DIR --project NAME --init FILE --systemd FILE [--verbose]`: written by ensure_supervisor, not by people.
 int supervise(const std::vector<std::string>& words) {
-    std::string root, run_root, project, init;
+    std::string root, run_root, project, init, systemd;
     bool verbose = false;
     for (std::size_t i = 1; i < words.size(); ++i) {
         const bool has_value = i + 1 < words.size();
@@ -67,6 +67,8 @@ int supervise(const std::vector<std::string>& words) {
             project = words[++i];
         else if (words[i] == "--init" && has_value)
             init = words[++i];
+        else if (words[i] == "--systemd" && has_value)
+            systemd = words[++i];
         else if (words[i] == "--verbose")
             verbose = true;
         else
@@ -81,6 +83,7 @@ int supervise(const std::vector<std::string>& words) {
     }
     engine::Paths paths = engine::find_paths(root, run_root);
     paths.init = init;  // a protected program has no place of its own to look beside
+    paths.systemd = systemd;
     return supervisor::run_supervisor(paths, project, verbose);
 }
 

@@ -40,12 +40,12 @@ bool remove_group(const std::string& directory) {
     return ::rmdir(directory.c_str()) == 0 || errno == ENOENT;
 }
 
-bool remove_slice_of(const std::string& directory) {
+bool remove_slice_of(const std::string& directory, const systemd::Bus& bus) {
     for (const std::string& name : list_directory(directory)) {
         struct stat info {};
         if (::lstat((directory + "/" + name).c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return false;
     }
-    remove_slice(directory.substr(directory.rfind('/') + 1), false);
+    remove_slice(directory.substr(directory.rfind('/') + 1), bus);
     return true;
 }
 
@@ -121,7 +121,8 @@ void CgroupParents::remove_empty(const CgroupPlace& place) const {
     for (auto directory = above.rbegin(); directory != above.rend(); ++directory) {  // the lowest first
         const auto ours = std::find(left.begin(), left.end(), *directory);
         if (ours == left.end()) continue;
-        if (place.scope.empty() ? remove_group(*directory) : remove_slice_of(*directory)) left.erase(ours);
+        if (place.scope.empty() ? remove_group(*directory) : remove_slice_of(*directory, bus_))
+            left.erase(ours);
     }
     if (left.size() != before) note(left);
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/base/file_lock.hpp"
 #include "runtime/cgroup_layout.hpp"
+#include "runtime/systemd/units.hpp"
 
 #include <string>
 #include <utility>
@@ -26,8 +27,8 @@ CgroupPlace cgroup_place(const std::string& wanted, const std::string& project_g
 
 class CgroupParents {
   public:
-    CgroupParents(const std::string& run_root, CgroupLayout layout)
-        : file_{run_root + "/.cgroup-parents"}, layout_{std::move(layout)} {}
+    CgroupParents(const std::string& run_root, CgroupLayout layout, systemd::Bus bus)
+        : file_{run_root + "/.cgroup-parents"}, layout_{std::move(layout)}, bus_{std::move(bus)} {}
 
     /// Makes what is missing in each hierarchy of the group in which the place is; slices only go on record, as systemd makes
     /// them for a scope. Nobody takes it away as long as the lock is held: until the container's group is in it. Blocks.
@@ -44,6 +45,7 @@ class CgroupParents {
 
     std::string file_;
     CgroupLayout layout_;
+    systemd::Bus bus_;
 };
 
 }  // namespace stack::engine

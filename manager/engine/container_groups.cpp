@@ -21,7 +21,7 @@ ContainerGroups::Made ContainerGroups::make(const ContainerRecord& record, const
     if (!record.cgroup_scope.empty()) {
         const std::string slice = record.cgroup_parent.substr(record.cgroup_parent.rfind('/') + 1);
         scope.emplace(SystemdScope::start({slice, record.cgroup_scope}, "stack container " + record.name,
-                                          scope_properties(spec.resources, {}), false));
+                                          scope_properties(spec.resources, {}), bus_));
     }
     return {Cgroup::create(layout_, spec.cgroups_path, spec.resources, &programs_), std::move(scope)};
 }
@@ -34,7 +34,7 @@ void ContainerGroups::remove(const ContainerRecord& record) const {
     if (record.cgroup_scope.empty())
         remove_cgroup(layout_, cgroup_path(record));
     else
-        remove_scope(record.cgroup_scope, false);
+        remove_scope(record.cgroup_scope, bus_);
 }
 
 void ContainerGroups::prune_above(const ContainerRecord& record) const {

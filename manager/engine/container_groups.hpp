@@ -15,8 +15,8 @@ namespace stack::engine {
 
 class ContainerGroups {
   public:
-    explicit ContainerGroups(const std::string& run_root)
-        : layout_{detect_cgroups()}, parents_{run_root, layout_} {}
+    ContainerGroups(const std::string& run_root, const systemd::Bus& bus)
+        : layout_{detect_cgroups()}, bus_{bus}, parents_{run_root, layout_, bus} {}
 
     struct Made {
         Cgroup cgroup;
@@ -33,6 +33,7 @@ class ContainerGroups {
 
   private:
     const CgroupLayout layout_;
+    const systemd::Bus bus_;
     const CgroupParents parents_;
     DevicePrograms programs_;  // the kernel verifies each once
 };

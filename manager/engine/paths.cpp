@@ -66,6 +66,7 @@ Paths find_paths(const std::string& root_argument, const std::string& run_root_a
     paths.keeper = program("stack-keeper");
     paths.init = program("stack-init");
     paths.image_worker = program("stack-image");
+    paths.systemd = program("stack-systemd");
     return paths;
 }
 

@@ -30,12 +30,13 @@ bool is_populated(const CgroupLayout& layout, const std::string& path) {
 }
 
 // nullopt: it is there, with processes in it. One that has become empty is about to be forgotten by systemd.
-std::optional<SystemdScope> make_unless_populated(const CgroupLayout& layout, const std::string& project) {
+std::optional<SystemdScope> make_unless_populated(const CgroupLayout& layout, const std::string& project,
+                                                  const systemd::Bus& bus) {
     const systemd::ScopeName name{kSlice, unit_of(project)};
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds{5};
     for (;;) {
         try {
-            return SystemdScope::start(name, fmt::format("stack project {}", project), {}, false);
+            return SystemdScope::start(name, fmt::format("stack project {}", project), {}, bus);
         } catch (Error& error) {
             if (error.kind() != ErrorKind::already_exists) throw;
             if (is_populated(layout, fmt::format("/{}/{}", kSlice, name.unit))) return std::nullopt;
@@ -47,11 +48,11 @@ std::optional<SystemdScope> make_unless_populated(const CgroupLayout& layout, co
 
 }  // namespace
 
-std::optional<ProjectScope> ProjectScope::enter(const std::string& project) try {
+std::optional<ProjectScope> ProjectScope::enter(const std::string& project, const systemd::Bus& bus) try {
     if (::geteuid() != 0 || !path_exists("/run/systemd/system")) return std::nullopt;
     const CgroupLayout layout = detect_cgroups();
     if (layout.mode != CgroupLayout::Mode::v2) return std::nullopt;
-    std::optional<SystemdScope> made = make_unless_populated(layout, project);
+    std::optional<SystemdScope> made = make_unless_populated(layout, project, bus);
     const std::string path = made ? made->cgroup_path() : fmt::format("/{}/{}", kSlice, unit_of(project));
     const std::string group = fmt::format("{}{}{}", layout.unified_mount, path, kOwnGroup);
     make_directories(group, 0755);

@@ -22,7 +22,7 @@ class ProjectScope {
     /// Makes the project's scope, or finds that in which containers of an earlier keeper still run. nullopt where there is no
     /// systemd with a bus, where cgroup v2 is not all there is, and for others than root: the project lives below /stack then.
     /// Blocks for as long as systemd takes. Throws Error.
-    static std::optional<ProjectScope> enter(const std::string& project);
+    static std::optional<ProjectScope> enter(const std::string& project, const systemd::Bus& bus);
 
     /// cgroup.procs of the group for keeper and supervisor, open for writing. The scope stays until something has come into it
     /// or this object goes. Borrowed.

@@ -139,7 +139,7 @@ RunningContainers::RunningContainers(EventLoop& loop, const Paths& paths, Keeper
       log_{log},
       events_{std::move(events)},
       facts_{facts},
-      groups_{paths.run_root},
+      groups_{paths.run_root, {paths.systemd, false}},
       changed_{loop},
       tasks_{loop},
       pump_{[this](const std::string& id) { loop_.post([this, id] { on_drained(id); }); },

@@ -79,11 +79,12 @@ bool ensure_supervisor(const engine::Paths& paths, const std::string& project, b
     KeeperStart request;
     request.keeper_path = paths.keeper;
     request.journal_path = paths.exit_journal(project);
-    request.supervisor = {paths.stack,    "supervise", "--root", paths.data_root, "--run-root",
-                          paths.run_root, "--project", project,  "--init",        paths.init};
+    request.supervisor = {paths.stack, "supervise", "--root", paths.data_root, "--run-root", paths.run_root,
+                          "--project", project,     "--init", paths.init,      "--systemd",  paths.systemd};
     if (verbose) request.supervisor.push_back("--verbose");
     request.held.push_back({"control", {listener.get()}});
-    const std::optional<engine::ProjectScope> scope = engine::ProjectScope::enter(project);
+    const std::optional<engine::ProjectScope> scope =
+        engine::ProjectScope::enter(project, {paths.systemd, false});
     if (scope) request.cgroup_processes = scope->processes();
     start_keeper(request);
     return true;

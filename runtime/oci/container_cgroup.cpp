@@ -43,9 +43,10 @@ SystemdScope start_scope(Program& program, ContainerRecord& record, const Contai
     const systemd::ScopeName name =
         systemd::parse_scope_name(spec.cgroups_path, record.id, record.user_scope);
     try {
-        SystemdScope scope = SystemdScope::start(
-            name, fmt::format("stack-runtime container {}", record.id),
-            scope_properties(to_the_letter(spec.resources), spec.annotations), record.user_scope);
+        SystemdScope scope =
+            SystemdScope::start(name, fmt::format("stack-runtime container {}", record.id),
+                                scope_properties(to_the_letter(spec.resources), spec.annotations),
+                                program.bus(record.user_scope));
         fault_point("create.scope");
         record.cgroup_path = scope.cgroup_path();
         program.store.save(record);
@@ -58,9 +59,9 @@ SystemdScope start_scope(Program& program, ContainerRecord& record, const Contai
 }
 
 // Without systemd there is no scope either: the record was written by a `create` that found that out.
-void remove_scope_if_any(const ContainerRecord& record) {
+void remove_scope_if_any(const Program& program, const ContainerRecord& record) {
     try {
-        remove_scope(record.scope, record.user_scope);
+        remove_scope(record.scope, program.bus(record.user_scope));
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::not_supported) throw;
     }
@@ -135,18 +136,19 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
     if (!record.scope.empty()) {
         // systemd writes its own values again when it likes, so it has to know them; it rounds some, and takes others
         // back that it doesn't know.
-        set_scope_properties(record.scope, changed_scope_properties(changes), record.user_scope);
+        set_scope_properties(record.scope, changed_scope_properties(changes), program.bus(record.user_scope));
         fault_point("update.scope");
         cgroup.apply(changes, &undo);
     }
     undo.release();
 }
 
-void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout) {
+void destroy_cgroup(Program& program, const ContainerRecord& record) {
+    const CgroupLayout& layout = program.cgroups();
     const std::optional<Cgroup> cgroup = find_cgroup(record, layout);
     if (cgroup && cgroup->populated()) cgroup->kill_all();
     fault_point("destroy.empty");
-    if (!record.scope.empty()) remove_scope_if_any(record);
+    if (!record.scope.empty()) remove_scope_if_any(program, record);
     fault_point("destroy.scope");
     if (cgroup) remove_cgroup(layout, record.cgroup_path);
 }

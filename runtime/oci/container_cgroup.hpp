@@ -40,7 +40,7 @@ std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& reco
 /// Writes other limits, all or none. Throws Error.
 void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& wanted);
 /// Kills what is in it and removes it with all below; missing is fine. Throws Error.
-void destroy_cgroup(const ContainerRecord& record, const CgroupLayout& layout);
+void destroy_cgroup(Program& program, const ContainerRecord& record);
 
 CgroupPlacement placement_in(const Cgroup& cgroup);
 

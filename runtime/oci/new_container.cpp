@@ -221,7 +221,7 @@ void destroy_container(Program& program, const ContainerRecord& record,
         fault_point("destroy.killed");
     }
     end_unrecorded_process(program.store, record);
-    destroy_cgroup(record, program.cgroups());
+    destroy_cgroup(program, record);
     fault_point("destroy.cgroup");
     program.store.remove(record.id);
     fault_point("destroy.removed");

@@ -6,6 +6,7 @@
 #include "runtime/host_facts.hpp"
 #include "runtime/oci/run_log.hpp"
 #include "runtime/oci/state_store.hpp"
+#include "runtime/systemd/units.hpp"
 
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 namespace stack::oci {
 
 struct GlobalOptions {
+    std::string own_name;     ///< argv[0]: /proc/self/exe of a protected file tells nothing
     std::string root;         ///< `--root`, or where it is without
     bool root_given = false;  ///< then it has to exist for `list`
     std::string log_file;
@@ -40,6 +42,8 @@ class Program {
         if (!cgroups_) cgroups_ = detect_cgroups();
         return *cgroups_;
     }
+    /// Where stack-systemd is: beside this program, else in ../libexec/stack. Throws Error(not_found).
+    [[nodiscard]] systemd::Bus bus(bool user) const;
     const HostFacts& facts() {
         if (!facts_) facts_ = probe_host_facts();
         return *facts_;

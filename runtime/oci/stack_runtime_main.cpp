@@ -51,7 +51,7 @@ RunLog::Level log_level(const Arguments& arguments) {
     throw invalid_choice("log-level", word, "debug, warning or error");
 }
 
-GlobalOptions global_options(const Arguments& arguments) {
+GlobalOptions global_options(const Arguments& arguments, const std::string& own_name) {
     GlobalOptions options;
     options.root_given = arguments.has("root");
     options.root = options.root_given ? arguments.text("root") : default_root();
@@ -66,6 +66,7 @@ GlobalOptions global_options(const Arguments& arguments) {
     if (manager != "cgroupfs" && manager != "systemd" && manager != "disabled")
         throw invalid_choice("cgroup-manager", manager, "cgroupfs, systemd or disabled");
     options.systemd_cgroup = arguments.on("systemd-cgroup") || manager == "systemd";
+    options.own_name = own_name;
     options.cgroups = manager != "disabled";
     const std::string rootless = arguments.has("rootless") ? arguments.text("rootless") : "auto";
     if (rootless != "auto" && rootless != "true" && rootless != "false")
@@ -124,7 +125,7 @@ int run_command_line(const Arguments& globals, const std::vector<std::string>& a
     } catch (const Error&) {
         problem = std::current_exception();
     }
-    Program program{global_options(globals)};
+    Program program{global_options(globals, argv[0])};
     try {
         if (problem) std::rethrow_exception(problem);
         return command->run(program, arguments);

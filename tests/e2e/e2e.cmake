@@ -10,7 +10,7 @@ stack_test(e2e_limits_test e2e SERIAL TIMEOUT 300 SOURCES cgroup_parent_test.cpp
 stack_test(e2e_systemd_test e2e SERIAL TIMEOUT 300 SOURCES systemd_test.cpp LIBRARIES stack_test_support)
 # Whoever builds a test of the program wants the program.
 add_dependencies(e2e_test stack-forged-loader)
-foreach(program stack stack-keeper stack-init stack-image)
+foreach(program stack stack-keeper stack-init stack-image stack-systemd)
   if(TARGET ${program})
     add_dependencies(e2e_test ${program})
     add_dependencies(e2e_limits_test ${program})

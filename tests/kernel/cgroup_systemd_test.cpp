@@ -7,6 +7,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/cgroup.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/paths.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -23,6 +24,9 @@ namespace {
 
 using test::eventually;
 
+const systemd::Bus kSystem{test::program_path("stack-systemd"), false};
+const systemd::Bus kUser{test::program_path("stack-systemd"), true};
+
 class SystemdScopeTest : public testing::Test {
   protected:
     void SetUp() override {
@@ -32,7 +36,7 @@ class SystemdScopeTest : public testing::Test {
     }
     void TearDown() override {
         if (name.unit.empty()) return;
-        remove_scope(name.unit, false);
+        remove_scope(name.unit, kSystem);
         run_command(
             {.argv = {"/bin/systemctl", "stop", "stacktest.slice"}, .env = {}, .fds = {}, .working_dir = {}});
     }
@@ -45,7 +49,7 @@ class SystemdScopeTest : public testing::Test {
                      .out)};
     }
     SystemdScope start(const ResourceSpec& limits) const {
-        return SystemdScope::start(name, "a test", scope_properties(limits, {}), false);
+        return SystemdScope::start(name, "a test", scope_properties(limits, {}), kSystem);
     }
     systemd::ScopeName name;
     CgroupLayout layout = detect_cgroups();
@@ -71,7 +75,7 @@ TEST_F(SystemdScopeTest, HoldsAContainerUnderLimitsOfBoth) {
 
     limits.memory_limit_bytes = 32 << 20;
     limits.pids_limit = -1;
-    set_scope_properties(name.unit, changed_scope_properties(limits), false);
+    set_scope_properties(name.unit, changed_scope_properties(limits), kSystem);
     group.apply(limits);
     EXPECT_EQ(show("MemoryMax"), "33554432");
     EXPECT_EQ(group.stats().memory->memory.limit, 32u << 20);
@@ -83,8 +87,8 @@ TEST_F(SystemdScopeTest, HoldsAContainerUnderLimitsOfBoth) {
     const std::string path = group.path();
     group.kill_all();
     EXPECT_EQ(exit_code_of_status(wait_for_exit(process)), 137);
-    remove_scope(name.unit, false);
-    remove_scope(name.unit, false);  // again: nothing to do
+    remove_scope(name.unit, kSystem);
+    remove_scope(name.unit, kSystem);  // again: nothing to do
     remove_cgroup(layout, path);
     EXPECT_FALSE(Cgroup::open(layout, path).has_value());
 }
@@ -169,14 +173,14 @@ std::string as_user(uid_t user, const std::function<void()>& work) {
 }
 
 TEST(SystemdScope, IsMadeByTheUsersOwnManagerForWhoIsNotRoot) {
-    constexpr uid_t kUser = 1000;
+    constexpr uid_t kUserId = 1000;
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to become a user";
-    if (!path_exists(fmt::format("/run/user/{}/bus", kUser)))
+    if (!path_exists(fmt::format("/run/user/{}/bus", kUserId)))
         GTEST_SKIP() << "no manager of a user runs here";
     const auto expect = [](bool good, const std::string& what) {
         if (!good) throw Error{ErrorKind::failed, what};
     };
-    EXPECT_EQ(as_user(kUser,
+    EXPECT_EQ(as_user(kUserId,
                       [&] {
                           const CgroupLayout layout = detect_cgroups();
                           const systemd::ScopeName name =
@@ -184,14 +188,14 @@ TEST(SystemdScope, IsMadeByTheUsersOwnManagerForWhoIsNotRoot) {
                           ResourceSpec limits;
                           limits.pids_limit = 20;
                           SystemdScope scope =
-                              SystemdScope::start(name, "a test", scope_properties(limits, {}), true);
+                              SystemdScope::start(name, "a test", scope_properties(limits, {}), kUser);
                           const std::string path = scope.cgroup_path();
                           expect(path.starts_with("/user.slice/user-1000.slice/user@1000.service/"),
                                  "it is in " + path);
                           Cgroup group = Cgroup::create(layout, path, limits);
                           expect(group.stats().pids->limit == 20u, "there is no limit");
                           limits.pids_limit = 30;
-                          set_scope_properties(name.unit, changed_scope_properties(limits), true);
+                          set_scope_properties(name.unit, changed_scope_properties(limits), kUser);
                           group.apply(limits);
                           expect(group.stats().pids->limit == 30u, "the limit has not changed");
                           const ProcessHandle process = spawn(
@@ -200,7 +204,7 @@ TEST(SystemdScope, IsMadeByTheUsersOwnManagerForWhoIsNotRoot) {
                           scope.release();
                           group.kill_all();
                           wait_for_exit(process);
-                          remove_scope(name.unit, true);
+                          remove_scope(name.unit, kUser);
                           expect(eventually([&] { return !Cgroup::open(layout, path).has_value(); }),
                                  "something is left");
                       }),
@@ -210,7 +214,7 @@ TEST(SystemdScope, IsMadeByTheUsersOwnManagerForWhoIsNotRoot) {
 TEST(SystemdScope, WithoutSystemdIsAnErrorWithAWayOut) {
     if (path_exists("/run/dbus/system_bus_socket")) GTEST_SKIP() << "there is a system bus here";
     try {
-        SystemdScope::start({"system.slice", "stack-test.scope"}, "a test", {}, false);
+        SystemdScope::start({"system.slice", "stack-test.scope"}, "a test", {}, kSystem);
         FAIL();
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::not_supported) << error.what();

@@ -1,12 +1,12 @@
 // state, list, ps: what there is.
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/oci/commands/commands.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,12 +34,21 @@ bool wants_json(const Arguments& arguments) {
     return format == "json";
 }
 
+// As the host's own file has it: asking libc would load the modules of its name services.
+std::string user_name(uid_t uid) {
+    const std::string number = std::to_string(uid);
+    for (const std::string& line : split(read_file_if_exists("/etc/passwd").value_or(""), '\n'))
+        if (const std::vector<std::string> fields = split(line, ':');
+            fields.size() > 2 && fields[2] == number)
+            return fields[0];
+    return "#" + number;
+}
+
 // Who made the container: the owner of its directory.
 std::string owner_of(const StateStore& store, const std::string& id) {
     struct stat info {};
     if (::stat(store.file(id, "").c_str(), &info) != 0) return "";
-    const passwd* entry = ::getpwuid(info.st_uid);
-    return entry != nullptr ? entry->pw_name : fmt::format("#{}", info.st_uid);
+    return user_name(info.st_uid);
 }
 
 Json state_json(Program& program, const ContainerRecord& record) {
