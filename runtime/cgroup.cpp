@@ -104,25 +104,23 @@ Cgroup Cgroup::make(const CgroupLayout& layout, const std::string& path, const R
     return group;
 }
 
-void Cgroup::prepare_devices(const ResourceSpec& resources, DevicePrograms& programs) const {
-    if (unified_.valid()) static_cast<void>(programs.get(effective_device_rules(resources)));
+bool Cgroup::restrict_devices_by_program(const ResourceSpec& resources, DevicePrograms& programs) const {
+    if (!unified_.valid()) return false;
+    const DevicePrograms::Loaded program = programs.get(effective_device_rules(resources));
+    if (program.fd >= 0) attach_device_program(unified_.get(), program.fd);
+    return program.fd >= 0;
 }
 
 void Cgroup::restrict_devices(const ResourceSpec& resources, DevicePrograms& programs) {
+    if (restrict_devices_by_program(resources, programs)) return;
     const std::vector<DeviceRule> rules = effective_device_rules(resources);
-    DevicePrograms::Loaded program;
-    if (unified_.valid()) program = programs.get(rules);
-    if (program.fd >= 0) {
-        attach_device_program(unified_.get(), program.fd);
-        return;
-    }
     join_v1_controllers({"devices"});  // where the kernel has no such programs
     if (has_v1("devices")) {
         cgroup_limits::set_v1_devices(controller_dir("devices"), rules);
     } else if (!without_device_nodes()) {
         throw Error{ErrorKind::not_supported,
                     fmt::format("limit devices can't be enforced: load device program: {}",
-                                errno_text(program.error))};
+                                errno_text(programs.get(rules).error))};
     }
 }
 

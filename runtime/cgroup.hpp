@@ -37,12 +37,14 @@ class Cgroup {
     static Cgroup create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                          DevicePrograms* programs = nullptr);
     /// The same without the device rules: `restrict_devices` with the same resources must follow before a program of the
-    /// container runs in here. Until then its device nodes can be made, and the kernel can check the rules meanwhile.
+    /// container runs in here. Until then the kernel can check the rules while the process sets itself up.
     static Cgroup create_without_devices(const CgroupLayout& layout, const std::string& path,
                                          const ResourceSpec& resources, CgroupControllers wanted);
-    /// Loads what `restrict_devices` will attach. Throws Error(invalid_input) for rules that make no sense.
-    void prepare_devices(const ResourceSpec& resources, DevicePrograms& programs) const;
-    /// Throws Error(not_supported) where device rules can't be enforced.
+    /// Device rules by a program on the v2 directory, at any time: device nodes can be made under all rules. False where there is
+    /// no such directory or the kernel has no such programs. Throws Error(invalid_input) for rules that make no sense.
+    bool restrict_devices_by_program(const ResourceSpec& resources, DevicePrograms& programs) const;
+    /// By whatever this host has. With the v1 controller no device node can be made for a moment: not while a process of the
+    /// container sets itself up. Throws Error: not_supported where rules can't be enforced, invalid_input.
     void restrict_devices(const ResourceSpec& resources, DevicePrograms& programs);
     /// nullopt when it exists in no hierarchy. Throws Error.
     static std::optional<Cgroup> open(const CgroupLayout& layout, const std::string& path);
@@ -106,6 +108,9 @@ class Cgroup {
     std::vector<Hierarchy> v1_;
 };
 
+/// True while any process is in such a group or below it, on v2 or with the freezer; for a path of which nothing else need be
+/// known. Throws Error(invalid_input) for no path.
+bool cgroup_populated(const CgroupLayout& layout, const std::string& path);
 /// Removes the cgroup and everything below it from all hierarchies; missing is fine. Waits at most `limit`
 /// for dying processes to leave (EBUSY); then throws Error(conflict). Does not kill.
 void remove_cgroup(const CgroupLayout& layout, const std::string& path,

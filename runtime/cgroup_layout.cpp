@@ -95,7 +95,10 @@ std::string find_unified_mount(std::string_view mountinfo) {
 }
 
 CgroupLayout detect_cgroups() {
-    const std::string mountinfo = read_file("/proc/self/mountinfo");
+    return detect_cgroups(read_file("/proc/self/mountinfo"));
+}
+
+CgroupLayout detect_cgroups(std::string_view mountinfo) {
     const std::string unified = find_unified_mount(mountinfo);
     const std::string controllers =
         unified.empty() ? std::string{} : read_file_if_exists(unified + "/cgroup.controllers").value_or("");

@@ -8,9 +8,9 @@
 
 namespace stack {
 
-/// Which controllers a group without limits is in. `needed`: memory and processes counted, killed without a race; `every`:
-/// all v1 hierarchies too, as other runtimes have it, for whoever reads statistics there. Costs a directory each.
-enum class CgroupControllers { needed, every };
+/// Which controllers a group without limits is in. `needed`: memory and processes counted, killed without a race;
+/// `counting`: every v1 hierarchy that keeps statistics too, for whoever reads them. Costs a directory each.
+enum class CgroupControllers { needed, counting };
 
 /// Which hierarchies this host has mounted, and where. A value: computed once, passed by reference.
 struct CgroupLayout {
@@ -38,5 +38,7 @@ CgroupLayout parse_cgroup_layout(std::string_view mountinfo, std::string_view ow
 std::string find_unified_mount(std::string_view mountinfo);
 /// Reads the live system. Throws Error.
 CgroupLayout detect_cgroups();
+/// With the text of /proc/self/mountinfo, read already.
+CgroupLayout detect_cgroups(std::string_view mountinfo);
 
 }  // namespace stack

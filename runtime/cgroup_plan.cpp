@@ -80,9 +80,9 @@ CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources
     CgroupPlan plan;
     std::set<std::string> v1, v2;
     add_unlimited(layout, v1, v2);
-    if (controllers == CgroupControllers::every)
-        for (const auto& [name, mount] : layout.v1_mounts)
-            if (name != "devices") v1.insert(name);  // who decides on devices is settled below
+    if (controllers == CgroupControllers::counting)
+        for (const char* name : {"blkio", "cpu", "cpuacct", "freezer", "hugetlb", "memory", "pids", "rdma"})
+            if (layout.v1_mounts.contains(name)) v1.insert(name);
     const std::vector<CgroupWrite> for_v2 = v2_writes(resources);
     for (const CgroupWrite& write : for_v2)
         if (write.limit.starts_with("unified.") && home_of(layout, write.controller) != Home::v2)

@@ -33,6 +33,10 @@ void thaw_below(int dir, int depth = 256) {
         }
 }
 
+bool says_populated(int v2_dir) {
+    return keyed_number(read_at(v2_dir, "cgroup.events"), "populated").value_or(0) != 0;
+}
+
 }  // namespace
 
 void Cgroup::add_process(pid_t pid) const {
@@ -106,9 +110,18 @@ void Cgroup::kill_one_by_one() const {
 }
 
 bool Cgroup::populated() const {
-    if (unified_.valid())
-        return keyed_number(read_at(unified_.get(), "cgroup.events"), "populated").value_or(0) != 0;
-    return !processes().empty();
+    return unified_.valid() ? says_populated(unified_.get()) : !processes().empty();
+}
+
+bool cgroup_populated(const CgroupLayout& layout, const std::string& path) {
+    cgroup_tree::components(path);
+    if (layout.has_unified())
+        if (const UniqueFd dir = cgroup_tree::open(layout.unified_mount, path); dir.valid())
+            return says_populated(dir.get());
+    const auto freezer = layout.v1_mounts.find("freezer");
+    if (freezer == layout.v1_mounts.end()) return false;
+    const UniqueFd dir = cgroup_tree::open(freezer->second, path);
+    return dir.valid() && !cgroup_tree::processes(dir.get()).empty();
 }
 
 std::vector<pid_t> Cgroup::processes() const {

@@ -141,6 +141,7 @@ UniqueFd cgroup_tree::open(const std::string& mount, const std::string& path) {
 }
 
 int cgroup_tree::remove(const std::string& mount, const std::string& path) {
+    if (::rmdir((mount + path).c_str()) == 0 || errno == ENOENT) return 0;
     const UniqueFd root = open_directory(mount);
     return remove_group(root.get(), path.substr(1));
 }

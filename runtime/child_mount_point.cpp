@@ -17,7 +17,8 @@ namespace {
 
 constexpr int kMaxLinks = 40;  // as the kernel's own limit
 
-int opened_or_made(int parent, const char* name, bool directory, ChildReport& failed) noexcept {
+// 0, or the errno of what stands in the way; that something of that name is there is fine.
+int make(int parent, const char* name, bool directory, ChildReport& failed) noexcept {
     int error = 0;
     if (directory) {
         if (::mkdirat(parent, name, 0755) < 0 && errno != EEXIST) error = errno;
@@ -32,6 +33,12 @@ int opened_or_made(int parent, const char* name, bool directory, ChildReport& fa
     if (error != 0) {
         failed.detail = static_cast<std::uint32_t>(directory ? FailureDetail::making_directory
                                                              : FailureDetail::making_file);
+    }
+    return error;
+}
+
+int opened_or_made(int parent, const char* name, bool directory, ChildReport& failed) noexcept {
+    if (const int error = make(parent, name, directory, failed)) {
         errno = error;
         return -1;
     }
@@ -137,8 +144,18 @@ class Walker {
 }  // namespace
 
 int open_or_create(int root, const char* path, bool file, bool no_links, ChildReport& failed) noexcept {
-    const int found = sys::open_in(root, path, O_PATH, no_links ? RESOLVE_NO_SYMLINKS : 0);
+    const std::uint64_t resolve = no_links ? RESOLVE_NO_SYMLINKS : 0;
+    int found = sys::open_in(root, path, O_PATH, resolve);
     if (found >= 0 || errno != ENOENT) return found;
+    if (::strchr(path, '/') == nullptr &&
+        ::strlen(path) <= NAME_MAX) {  // most often: in a file system of our own
+        if (const int error = make(root, path, !file, failed)) {
+            errno = error;
+            return -1;
+        }
+        found = sys::open_in(root, path, O_PATH, resolve);
+        if (found >= 0 || errno != ENOENT) return found;  // ENOENT: a link to what is missing
+    }
     Walker walker{root, file, no_links, failed};
     return walker.walk(path);
 }

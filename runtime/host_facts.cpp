@@ -76,6 +76,8 @@ CgroupMounts find_cgroup_mounts(const std::string& mountinfo) {
 std::vector<std::string> find_thermal_throttle() {
     const std::string root = "/sys/devices/system/cpu";
     std::vector<std::string> found;
+    if (!path_exists(root + "/cpu0/thermal_throttle"))
+        return found;  // no processor has what the first has not
     for (const std::string& name : list_directory(root)) {
         if (!name.starts_with("cpu") || name.size() < 4 || name[3] < '0' || name[3] > '9') continue;
         const std::string path = root + "/" + name + "/thermal_throttle";
@@ -86,7 +88,7 @@ std::vector<std::string> find_thermal_throttle() {
 
 }  // namespace
 
-HostFacts probe_host_facts() {
+HostFacts probe_host_facts(const HostProbes& wanted) {
     HostFacts facts;
     utsname names{};
     if (::uname(&names) == 0) facts.kernel_release = names.release;
@@ -97,7 +99,7 @@ HostFacts probe_host_facts() {
         if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
             facts.bounding_capabilities |= std::uint64_t{1} << capability;
     facts.privileged = has_effective(CAP_SYS_ADMIN);
-    facts.overlay_layer_append = has_layer_append();
+    facts.overlay_layer_append = wanted.overlay && has_layer_append();
     facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");
     facts.time_namespaces = path_exists("/proc/self/ns/time");
     // The initial user namespace maps everything onto itself.
@@ -107,7 +109,8 @@ HostFacts probe_host_facts() {
         facts.thermal_throttle_directories = find_thermal_throttle();
     } catch (const Error&) {  // no sysfs here: nothing to mask
     }
-    CgroupMounts mounts = find_cgroup_mounts(read_or_empty("/proc/self/mountinfo"));
+    CgroupMounts mounts =
+        find_cgroup_mounts(wanted.mountinfo ? *wanted.mountinfo : read_or_empty("/proc/self/mountinfo"));
     facts.cgroup_mode = !mounts.any              ? CgroupMode::none
                         : mounts.unified_at_root ? CgroupMode::unified
                         : mounts.unified         ? CgroupMode::hybrid

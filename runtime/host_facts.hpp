@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,12 @@ struct HostFacts {
     bool operator==(const HostFacts&) const = default;
 };
 
+/// What need not be found out, for programs that start one container and leave.
+struct HostProbes {
+    bool overlay = true;                     ///< `overlay_layer_append`: false when nobody will mount layers
+    std::optional<std::string> mountinfo{};  ///< of /proc/self, read already
+};
 /// Asks the running kernel. Never fails: what can't be found out counts as absent.
-HostFacts probe_host_facts();
+HostFacts probe_host_facts(const HostProbes& wanted = {});
 
 }  // namespace stack

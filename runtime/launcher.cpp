@@ -75,7 +75,8 @@ struct Preparation {
     std::vector<int> fds;
     std::vector<int> keep;
     std::vector<char*> argv, env;
-    std::vector<char> home, scratch;
+    std::vector<char> home;
+    std::unique_ptr<char[]> scratch;  // not touched here: pages that the child doesn't use never come to be
     char* home_entry = nullptr;
     ChildInput input;
 };
@@ -93,7 +94,7 @@ void prepare_vectors(Preparation& child, InitProgram& program) {
         child.env.push_back(child.home_entry);
     }
     child.env.push_back(nullptr);
-    child.scratch.resize(kScratchSize);
+    child.scratch = std::make_unique_for_overwrite<char[]>(kScratchSize);
 }
 
 pid_t clone_process(clone_args& arguments) {
@@ -172,8 +173,8 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
                              child.argv.data(),
                              child.env.data(),
                              child.home_entry ? &child.home_entry : nullptr,
-                             child.scratch.data(),
-                             child.scratch.size(),
+                             child.scratch.get(),
+                             kScratchSize,
                              agent_text ? agent_text->content() : nullptr,
                              state->times.get()};
 

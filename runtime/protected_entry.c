@@ -57,8 +57,10 @@ __attribute__((used, visibility("hidden"))) void stack_protect_self(long* stack)
     char** environment = argv + stack[0] + 1;
     char** end = environment;
     while (*end != 0) ++end;
-    if (stack[0] == 0 || !starts_processes(argv) || runs_by_descriptor((const unsigned long*)(end + 1))) return;
-    const long file = call(SYS_open_tree, AT_FDCWD, (long)"/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+    if (stack[0] == 0 || !starts_processes(argv) || runs_by_descriptor((const unsigned long*)(end + 1)))
+        return;
+    const long file =
+        call(SYS_open_tree, AT_FDCWD, (long)"/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
     if (file < 0) return;
     struct mount_attr attributes;
     attributes.attr_set = MOUNT_ATTR_RDONLY;

@@ -15,8 +15,7 @@ namespace stack::oci {
 namespace {
 
 void check_cgroup_is_free(const ContainerRecord& record, const CgroupLayout& layout) {
-    const std::optional<Cgroup> there = find_cgroup(record, layout);
-    if (!there || !there->populated()) return;
+    if (layout.mode == CgroupLayout::Mode::none || !cgroup_populated(layout, record.cgroup_path)) return;
     throw Error{ErrorKind::conflict, fmt::format("cgroup {} has processes in it", record.cgroup_path)}
         .with_hint("give each container a linux.cgroupsPath of its own");
 }
@@ -83,6 +82,13 @@ void choose_cgroup(Program& program, const std::string& cgroups_path, ContainerR
     check_cgroup_is_free(record, program.cgroups());
 }
 
+void MadeCgroup::restrict_devices(const ResourceSpec& resources) {
+    if (!cgroup || devices_restricted) return;
+    DevicePrograms programs;
+    cgroup->restrict_devices(resources, programs);
+    devices_restricted = true;
+}
+
 CgroupPlacement MadeCgroup::placement() const {
     return cgroup ? placement_in(*cgroup) : CgroupPlacement{};
 }
@@ -92,8 +98,10 @@ MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const Containe
     if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
     if (record.cgroup_path.empty() || program.cgroups().mode == CgroupLayout::Mode::none) return made;
     try {
-        made.cgroup = Cgroup::create_without_devices(program.cgroups(), record.cgroup_path,
-                                                     to_the_letter(spec.resources), CgroupControllers::every);
+        made.cgroup =
+            Cgroup::create_without_devices(program.cgroups(), record.cgroup_path,
+                                           to_the_letter(spec.resources), CgroupControllers::counting);
+        if (!program.cgroups().has_unified()) made.restrict_devices(spec.resources);
     } catch (const Error& error) {
         if (!may_do_without(program, spec, error)) throw;
         program.log.debug(fmt::format("{}: without a cgroup: {}", record.id, error.what()));
@@ -145,12 +153,13 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
 
 void destroy_cgroup(Program& program, const ContainerRecord& record) {
     const CgroupLayout& layout = program.cgroups();
-    const std::optional<Cgroup> cgroup = find_cgroup(record, layout);
-    if (cgroup && cgroup->populated()) cgroup->kill_all();
+    const bool has_cgroup = !record.cgroup_path.empty() && layout.mode != CgroupLayout::Mode::none;
+    if (has_cgroup && cgroup_populated(layout, record.cgroup_path))
+        if (const std::optional<Cgroup> cgroup = find_cgroup(record, layout)) cgroup->kill_all();
     fault_point("destroy.empty");
     if (!record.scope.empty()) remove_scope_if_any(program, record);
     fault_point("destroy.scope");
-    if (cgroup) remove_cgroup(layout, record.cgroup_path);
+    if (has_cgroup) remove_cgroup(layout, record.cgroup_path);
 }
 
 CgroupPlacement placement_in(const Cgroup& cgroup) {

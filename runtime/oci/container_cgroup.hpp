@@ -22,11 +22,14 @@ void choose_cgroup(Program& program, const std::string& cgroups_path, ContainerR
 struct MadeCgroup {
     std::optional<Cgroup> cgroup;  ///< nullopt: this host, or the caller, has none for us
     std::optional<SystemdScope> scope;
+    bool devices_restricted = false;
+    /// By whatever this host has, unless it is done: `Cgroup::restrict_devices`.
+    void restrict_devices(const ResourceSpec& resources);
     /// For LaunchOptions; borrows from the cgroup.
     [[nodiscard]] CgroupPlacement placement() const;
 };
-/// Makes the cgroup of the record with its limits; `restrict_devices` is left to the caller. The path of a scope's is put
-/// on record. Throws Error.
+/// Makes the cgroup of the record with its limits; the path of a scope's is put on record. Device rules that a program can
+/// enforce are left to the caller. Throws Error.
 MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec);
 
 /// The cgroup of the record; nullopt when it has none (any more).

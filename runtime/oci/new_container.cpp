@@ -98,6 +98,12 @@ void run_create_hooks(Program& program, PendingProcess& process, const HookSpecs
     process.hooks_done(state);
 }
 
+// Then the process has to be complete first; otherwise it may find its gate open.
+bool hands_something_over(const CreateOptions& options, const ContainerSpec& spec) {
+    return spec.process.terminal || !options.console_socket.empty() || !options.pidfd_socket.empty() ||
+           !options.pid_file.empty();
+}
+
 // The pid file comes last: whoever waits for it finds a container that is complete.
 void hand_over(NewContainer& made, const CreateOptions& options) {
     if (!options.console_socket.empty() && made.terminal) {
@@ -175,26 +181,31 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
     fault_point("create.process");
     program.log.warnings(process.warnings());
     record_process(program, record, process);
+    program.log.debug(fmt::format("{}: process {} sets itself up", id, record.pid));
     fault_point("create.pid");
     // While the child sets itself up: the kernel takes its time to check a device program.
     DevicePrograms devices;
-    if (cgroup.cgroup) cgroup.cgroup->prepare_devices(spec.resources, devices);
+    if (cgroup.cgroup && !cgroup.devices_restricted)
+        cgroup.devices_restricted = cgroup.cgroup->restrict_devices_by_program(spec.resources, devices);
+    const bool all_done = !cgroup.scope && (!cgroup.cgroup || cgroup.devices_restricted);
+    fault_point("create.devices");
     const std::string config_text = write_config(config);
     poststop = spec.hooks.poststop;
     run_create_hooks(program, process, spec.hooks, record);
     fault_point("create.hooks");
-    process.wait_for_gate();
-    record_process(program, record, process);
-    program.log.debug(fmt::format("{}: process {} is set up and waits", id, record.pid));
-    fault_point("create.gate");
-    if (cgroup.cgroup) cgroup.cgroup->restrict_devices(spec.resources, devices);
-    fault_point("create.devices");
+    if (start_later || !all_done || hands_something_over(options, spec) || !process.waits_only_at_gate()) {
+        process.wait_for_gate();
+        record_process(program, record, process);
+        program.log.debug(fmt::format("{}: process {} is set up and waits", id, record.pid));
+        fault_point("create.gate");
+        cgroup.restrict_devices(spec.resources);
+    }
     program.store.save_config(id, config_text);  // without it nobody can start this container
     fault_point("create.config");
     if (cgroup.scope) cgroup.scope->release();
     std::optional<UniqueFd> terminal = process.take_terminal();
-    NewContainer made{std::move(spec),     record,          std::move(lock), std::move(process),
-                      std::move(terminal), notify_directory};
+    NewContainer made{std::move(spec),     record,           std::move(lock),  std::move(process),
+                      std::move(terminal), notify_directory, std::move(cgroup)};
     hand_over(made, options);
     fault_point("create.handed-over");
     undo.release();

@@ -12,6 +12,7 @@
 
 #include "runtime/launcher.hpp"
 #include "runtime/oci/config_reader.hpp"
+#include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/program.hpp"
 
 #include <optional>
@@ -36,9 +37,11 @@ struct NewContainer {
     PendingProcess process;
     std::optional<UniqueFd> terminal;  ///< unless a console socket took it
     std::string notify_directory;      ///< empty: nobody waits for READY=1
+    MadeCgroup cgroup;
 };
 
-/// `start_later`: another process will start it, through `start.sock`. Throws Error; then nothing of it is left.
+/// `start_later`: another process will start it, through `start.sock`. Without, it may be on its way to the gate still when
+/// nothing is handed over there. Throws Error; then nothing of it is left.
 NewContainer make_container(Program& program, const std::string& id, const CreateOptions& options,
                             bool start_later);
 

@@ -2,6 +2,7 @@
 // has, looked up when first asked for.
 #pragma once
 
+#include "runtime/base/path_at.hpp"
 #include "runtime/cgroup.hpp"
 #include "runtime/host_facts.hpp"
 #include "runtime/oci/run_log.hpp"
@@ -39,17 +40,22 @@ class Program {
     const RunLog log;
 
     const CgroupLayout& cgroups() {
-        if (!cgroups_) cgroups_ = detect_cgroups();
+        if (!cgroups_) cgroups_ = detect_cgroups(mountinfo());
         return *cgroups_;
     }
     /// Where stack-systemd is: beside this program, else in ../libexec/stack. Throws Error(not_found).
     [[nodiscard]] systemd::Bus bus(bool user) const;
     const HostFacts& facts() {
-        if (!facts_) facts_ = probe_host_facts();
+        if (!facts_) facts_ = probe_host_facts({.overlay = false, .mountinfo = mountinfo()});
         return *facts_;
     }
 
   private:
+    const std::string& mountinfo() {
+        if (!mountinfo_) mountinfo_ = read_file("/proc/self/mountinfo");
+        return *mountinfo_;
+    }
+    std::optional<std::string> mountinfo_;
     std::optional<CgroupLayout> cgroups_;
     std::optional<HostFacts> facts_;
 };

@@ -103,7 +103,7 @@ TEST_F(OciLook, LogsForItsCallers) {
 
 TEST_F(OciLook, LogsAsMuchAsIsAskedFor) {
     EXPECT_THAT(call({"--debug", "run", "--bundle", bundle({"true"}), "one"}).err,
-                AllOf(HasSubstr("level=debug msg=\"one: cgroup /"), HasSubstr("is set up and waits"),
+                AllOf(HasSubstr("level=debug msg=\"one: cgroup /"), HasSubstr("sets itself up"),
                       HasSubstr("one: started"), HasSubstr("one: removed")));
     EXPECT_EQ(call({"--log-level=warning", "run", "--bundle", bundle({"true"}), "one"}).err, "");
     EXPECT_THAT(call({"--log-level", "error", "start", "missing"}).err, HasSubstr("level=error"));

@@ -116,8 +116,8 @@ void add_keys(Lines& lines) {
 }
 
 bool is_our_program(const std::string& name) {
-    static const char* const names[] = {"stack", "stack-keeper", "stack-init", "stack-image", "stack-systemd",
-                                        "stack-payload"};
+    static const char* const names[] = {"stack",       "stack-keeper",  "stack-init",
+                                        "stack-image", "stack-systemd", "stack-payload"};
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
