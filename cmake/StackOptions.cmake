@@ -18,6 +18,10 @@ if(STACK_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_link_options(-fuse-ld=mold)
 endif()
 
+# All symbols are found at the start, and the tables are read-only from then on; a container's process, which is a copy of
+# its supervisor's, would find each of them again.
+add_link_options(-Wl,-z,relro,-z,now)
+
 if(STACK_UNITY)
   # Sixteen files become one translation unit: names in anonymous namespaces must differ within a target.
   set(CMAKE_UNITY_BUILD ON)

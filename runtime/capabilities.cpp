@@ -3,6 +3,8 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/text.hpp"
 
+#include <strings.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -54,12 +56,21 @@ const std::vector<std::string>& capability_names() {
     return kNames;
 }
 
+namespace {
+
+// Upper case or not. Asked a hundred times for a container: without a copy.
+bool same_letters(std::string_view left, std::string_view right) {
+    return left.size() == right.size() && ::strncasecmp(left.data(), right.data(), left.size()) == 0;
+}
+
+}  // namespace
+
 std::optional<int> capability_number(std::string_view name) {
-    std::string wanted = to_lower(name);
-    if (!wanted.starts_with("cap_")) wanted.insert(0, "cap_");
+    constexpr std::size_t kPrefix = 4;  // "CAP_"
+    if (same_letters(name.substr(0, kPrefix), "CAP_")) name.remove_prefix(kPrefix);
     const std::vector<std::string>& names = capability_names();
     for (std::size_t i = 0; i < names.size(); ++i)
-        if (to_lower(names[i]) == wanted) return static_cast<int>(i);
+        if (same_letters(std::string_view{names[i]}.substr(kPrefix), name)) return static_cast<int>(i);
     return std::nullopt;
 }
 

@@ -92,12 +92,13 @@ HostFacts probe_host_facts(const HostProbes& wanted) {
     HostFacts facts;
     utsname names{};
     if (::uname(&names) == 0) facts.kernel_release = names.release;
-    if (const auto last = parse_int(trim(read_or_empty("/proc/sys/kernel/cap_last_cap"))))
-        facts.last_capability = static_cast<int>(std::clamp<long long>(*last, 0, 62));
     facts.bounding_capabilities = 0;
-    for (int capability = 0; capability <= facts.last_capability; ++capability)
-        if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
-            facts.bounding_capabilities |= std::uint64_t{1} << capability;
+    for (int capability = 0; capability <= 62; ++capability) {
+        const int held = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+        if (held < 0) break;  // the kernel knows no more
+        facts.last_capability = capability;
+        if (held == 1) facts.bounding_capabilities |= std::uint64_t{1} << capability;
+    }
     facts.privileged = has_effective(CAP_SYS_ADMIN);
     facts.overlay_layer_append = wanted.overlay && has_layer_append();
     facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");

@@ -20,7 +20,7 @@ enum class CgroupMode {
 
 struct HostFacts {
     std::string kernel_release;  ///< uname -r
-    int last_capability = 40;    ///< /proc/sys/kernel/cap_last_cap
+    int last_capability = 40;    ///< the last one that the kernel knows
     /// What this process may hand on: its bounding set.
     std::uint64_t bounding_capabilities = (std::uint64_t{1} << 41) - 1;
     bool overlay_layer_append = false;  ///< fsconfig key "lowerdir+" (Linux 6.8)

@@ -28,9 +28,13 @@ std::string StateStore::file(const std::string& id, const std::string& name) con
 
 FileLock StateStore::create(const std::string& id) const {
     check_container_id(id);
-    make_directories(root_);
     const std::string directory = root_ + "/" + id;
-    if (::mkdir(directory.c_str(), 0700) != 0) {
+    bool made = ::mkdir(directory.c_str(), 0700) == 0;
+    if (!made && errno == ENOENT) {  // the first container of this boot
+        make_directories(root_);
+        made = ::mkdir(directory.c_str(), 0700) == 0;
+    }
+    if (!made) {
         const int error = errno;
         if (error != EEXIST) throw Error::from_errno(error, fmt::format("make directory {}", directory));
         throw Error{ErrorKind::already_exists, "container with given ID already exists"}
