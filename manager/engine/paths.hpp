@@ -14,7 +14,7 @@ struct Paths {
     std::string keeper;        ///< stack-keeper
     std::string init;          ///< stack-init
     std::string image_worker;  ///< stack-image
-    std::string systemd;       ///< stack-systemd
+    std::string systemd{};     ///< stack-systemd
 
     /// Where device drivers describe their devices (CDI), the last one first: STACK_CDI_DIRS, else /etc/cdi and /var/run/cdi.
     std::vector<std::string> cdi_directories{};
