@@ -61,6 +61,19 @@ void write_id_maps_in_parent(pid_t pid, const std::vector<IdMapping>& uids,
     write_map(pid, "gid_map", gids);
 }
 
+namespace {
+
+// Until the parent has closed its end. Not inlined, so that tests can look into it.
+[[noreturn, gnu::noinline]] void hold_namespace_in_child(int parents_end, int life) {
+    char byte;
+    ::close(parents_end);
+    while (::read(life, &byte, 1) < 0 && errno == EINTR) {
+    }
+    ::_exit(0);
+}
+
+}  // namespace
+
 UniqueFd make_id_map_namespace(const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {
     Pipe alive = make_pipe();
     int pidfd = -1;
@@ -69,13 +82,7 @@ UniqueFd make_id_map_namespace(const std::vector<IdMapping>& uids, const std::ve
     arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     arguments.exit_signal = SIGCHLD;
     const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid == 0) {
-        char byte;
-        ::close(alive.write.get());
-        while (::read(alive.read.get(), &byte, 1) < 0 && errno == EINTR) {
-        }
-        ::_exit(0);
-    }
+    if (pid == 0) hold_namespace_in_child(alive.write.get(), alive.read.get());
     if (pid < 0) throw_errno("make a user namespace for idmapped mounts");
     const ProcessHandle holder{UniqueFd{pidfd}, pid};
     UniqueFd result;

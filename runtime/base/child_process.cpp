@@ -34,9 +34,9 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return result;
 }
 
-// Runs in the forked child: system calls only.
-[[noreturn]] void exec_in_child(const SpawnOptions& options, char* const* argv, char* const* env,
-                                const int* fds, int fd_count, int report) {
+// Runs in the forked child: system calls only. Not inlined, so that tests can look into it.
+[[noreturn, gnu::noinline]] void exec_in_child(const SpawnOptions& options, char* const* argv,
+                                               char* const* env, const int* fds, int fd_count, int report) {
     if (options.new_session) ::setsid();
     sigset_t none;
     ::sigemptyset(&none);

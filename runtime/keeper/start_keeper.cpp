@@ -53,7 +53,7 @@ Prepared prepare(const KeeperStart& start) {
 }
 
 // In the grandchild; system calls only. `go` is readable (end of file) once the starter holds our pidfd.
-[[noreturn]] void exec_keeper_in_child(const Prepared& prepared, int go, int report) {
+[[noreturn, gnu::noinline]] void exec_keeper_in_child(const Prepared& prepared, int go, int report) {
     char byte;
     while (::read(go, &byte, 1) < 0 && errno == EINTR) {
     }
@@ -75,9 +75,9 @@ Prepared prepare(const KeeperStart& start) {
 }
 
 // In the child: the session leader that the keeper is not, so that it can never get a controlling terminal.
-[[noreturn]] void fork_again_in_child(const Prepared& prepared, int go, int report) {
+[[noreturn, gnu::noinline]] void fork_again_in_child(const Prepared& prepared, int go, int report) {
     ::setsid();
-    const pid_t pid = ::fork();
+    const pid_t pid = ::_Fork();  // fork(3) takes locks that a thread of ours may have held
     if (pid == 0) exec_keeper_in_child(prepared, go, report);
     const int answer = pid < 0 ? -errno : pid;
     [[maybe_unused]] const ssize_t sent = ::write(report, &answer, sizeof answer);

@@ -1,19 +1,39 @@
 #!/usr/bin/env python3
 """What runs between clone and exec, as machine code: every function of a library that it can reach stands in a list.
+Which children there are is found in the sources: one that is not in the table below is an error.
 
 Another thread may have held any lock at the instant of the clone, the allocator's among them, so the child may call
 async-signal-safe functions only (clone(2), signal-safety(7)). This disassembles a program, walks from the interpreter of the
-steps (all of ChildRunner, because std::visit goes through tables) along calls, jumps and addresses of functions, and compares
+steps (all of ChildRunner, because std::visit goes through tables) and from the other children's functions along calls, jumps and addresses of functions, and compares
 with the list what it finds there that is not ours. What is on the list is not looked into.
 
-    child_functions.py LIST PROGRAM
+    child_functions.py LIST PROGRAM SOURCES
     child_functions.py --self-test LIST
 """
+import pathlib
 import re
 import subprocess
 import sys
 
-ROOTS = ("11ChildRunner", "5stack16run_init_program")
+# Where processes are made -> the functions that the child runs, as they are called in machine code.
+CHILDREN = {
+    "runtime/launcher.cpp": ["5stack16run_init_program"],
+    "runtime/child_namespaces.cpp": ["11ChildRunner"],
+    "runtime/child_hooks.cpp": ["11ChildRunner"],
+    "runtime/child_listener.cpp": ["11ChildRunner"],
+    "runtime/id_maps.cpp": ["23hold_namespace_in_child"],
+    "runtime/cgroup_systemd.cpp": ["24run_placeholder_in_child"],
+    "runtime/base/child_process.cpp": ["13exec_in_child"],
+    "runtime/keeper/start_keeper.cpp": ["19fork_again_in_child", "20exec_keeper_in_child"],
+}
+# The same where the child is bound by nothing.
+UNBOUND = {
+    "runtime/keeper/keeper.cpp": "has one thread, no library and no allocator",
+    "runtime/init/init.cpp": "has one thread, no library and no allocator",
+    "runtime/image/confinement.cpp": "goes on as a program of its own: fork(3) hands it a working allocator",
+}
+MAKES_PROCESS = re.compile(r"::(v?fork|_Fork)\(\)|::clone\(|call\(__NR_clone|syscall\(SYS_clone3?\b")
+ROOTS = sorted({root for roots in CHILDREN.values() for root in roots})
 OURS = re.compile(r"_ZN?[A-Z]*5stack|_ZZN?[A-Z]*5stack|_ZN?[A-Z]*S[abstd]|_ZN?[A-Z]*9__gnu_cxx")
 FUNCTION = re.compile(r"^([0-9a-f]+) <(.+)>:$")
 TARGET = re.compile(r"([0-9a-f]+) <([^<>]+)>$")
@@ -86,9 +106,20 @@ def code_of(program):
 
 def complaints(code, listed):
     found = code.reached(listed)
-    if not found:
-        return ["the interpreter of the child is not in this program"]
-    return [f"{name}, called by {caller}" for name, caller in sorted(found.items()) if name not in listed]
+    missing = [f"{root} is not in this program" for root in ROOTS if not any(root in name for name in code.refers)]
+    return missing + [f"{name}, called by {caller}" for name, caller in sorted(found.items()) if name not in listed]
+
+
+def strangers(sources):
+    """Files that make processes and are in neither table, and those in a table that make none any more."""
+    making = set()
+    for top in ("runtime", "network", "manager"):
+        for path in (sources / top).rglob("*"):
+            if path.suffix in (".c", ".cpp", ".hpp") and MAKES_PROCESS.search(path.read_text(encoding="utf-8")):
+                making.add(path.relative_to(sources).as_posix())
+    known = set(CHILDREN) | set(UNBOUND)
+    return ([f"{name} makes a process whose side is in no table" for name in sorted(making - known)] +
+            [f"{name} makes no process" for name in sorted(known - making)])
 
 
 def self_test(listed):
@@ -106,13 +137,14 @@ def self_test(listed):
 0000000000000600 <_ZN5stack5fieldEv>:
      604:\tjmp    *0x0(%rip)        # 900 <printf@GLIBC_2.2.5>
 0000000000000700 <pthread_mutex_lock@plt>:""".splitlines()
-    return [text.split(",")[0] for text in complaints(Code(lines), listed)] == ["malloc", "printf"]
+    said = [text.split(",")[0] for text in complaints(Code(lines), listed)]
+    return said[-2:] == ["malloc", "printf"] and len(said) == len(ROOTS) + 1  # all but one of the roots are missing
 
 
 def main():
     if sys.argv[1] == "--self-test":
         sys.exit(0 if self_test(read_list(sys.argv[2])) else "does not notice an allocation")
-    wrong = complaints(code_of(sys.argv[2]), read_list(sys.argv[1]))
+    wrong = strangers(pathlib.Path(sys.argv[3])) + complaints(code_of(sys.argv[2]), read_list(sys.argv[1]))
     if wrong:
         sys.exit("the child side reaches what is not listed in " + sys.argv[1] + ":\n  " + "\n  ".join(wrong))
 
