@@ -126,7 +126,25 @@ static int applet_forks(int argc, char** argv) {
     return 0;
 }
 
-/* burn MS [PROCESSES]: spins for that wall time; says the CPU time it got, in percent of one CPU. */
+/* How many periods the limit on CPU time has cut short here, as the control group in /sys/fs/cgroup tells; -1: it does not. */
+static long throttled_periods(void) {
+    static const char* const files[] = {"/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat",
+                                        "/sys/fs/cgroup/cpu,cpuacct/cpu.stat"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        FILE* file = fopen(files[i], "re");
+        if (!file) continue;
+        char line[128];
+        long periods = -1;
+        while (fgets(line, sizeof line, file))
+            if (sscanf(line, "nr_throttled %ld", &periods) == 1) break;
+        fclose(file);
+        if (periods >= 0) return periods;
+    }
+    return -1;
+}
+
+/* burn MS [PROCESSES]: spins for that wall time; says the CPU time it got, in percent of one CPU and in ms, and how many
+   periods of the limit were cut short. */
 static int applet_burn(int argc, char** argv) {
     const long ms = number_argument(argc, argv, 1, 1000);
     const long processes = number_argument(argc, argv, 2, 1);
@@ -146,7 +164,8 @@ static int applet_burn(int argc, char** argv) {
         if (read(result[0], &part, sizeof part) == sizeof part) cpu += part;
     }
     const int64_t wall = now_ms(CLOCK_MONOTONIC) - start;
-    printf("cpu %lld%%\n", (long long)(cpu * 100 / (wall > 0 ? wall : 1)));
+    printf("cpu %lld%% %lld ms throttled %ld\n", (long long)(cpu * 100 / (wall > 0 ? wall : 1)),
+           (long long)cpu, throttled_periods());
     return 0;
 }
 
