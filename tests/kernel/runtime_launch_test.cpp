@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -153,117 +152,6 @@ TEST_F(RuntimeLaunch, HostFilesAreOutOfReach) {
     EXPECT_NE(result.exit_code, 0);
     EXPECT_THAT(result.out, Not(HasSubstr("canary")));
     EXPECT_THAT(run(spec({"cat", "/proc/self/mountinfo"})).out, Not(HasSubstr("ext4 /dev/")));
-}
-
-TEST_F(RuntimeLaunch, BindMountsShowTheSourceWithItsOptions) {
-    dir().write("data/sub/file", "content");
-    ContainerSpec wanted =
-        spec({"sh", "-c", "cat /srv/new/data/sub/file; echo x > /srv/new/data/y; echo x > /srv/file"});
-    wanted.mounts = with_default_mounts({{"/srv/new/data", "bind", dir().file("data"), {"rbind", "ro"}, ""},
-                                         {"/srv/file", "bind", dir().write("single", "old"), {"bind"}, ""}});
-    const ContainerRun result = run(wanted);
-    EXPECT_THAT(result.out, AllOf(StartsWith("content"), HasSubstr("Read-only file system")));
-    EXPECT_FALSE(fs::exists(dir().file("data/y")));
-    EXPECT_EQ(read_file(dir().file("single")), "x\n");
-}
-
-TEST_F(RuntimeLaunch, WritableBindDoesNotLiftTheHostsReadOnlyMount) {
-    const PrivateNamespaces apart;
-    fs::create_directory(dir().file("host"));
-    ASSERT_EQ(::mount("tmpfs", dir().file("host").c_str(), "tmpfs", 0, nullptr), 0);
-    ASSERT_EQ(
-        ::mount(nullptr, dir().file("host").c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
-    ContainerSpec wanted = spec({"touch", "/data/x"});
-    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("host"), {"rbind", "rw"}, ""}});
-    EXPECT_THAT(run(wanted).out, HasSubstr("Read-only file system"));
-    ::umount2(dir().file("host").c_str(), MNT_DETACH);
-}
-
-TEST_F(RuntimeLaunch, PropagationReachesTheContainerOnlyWhenAsked) {
-    const PrivateNamespaces apart;
-    const std::string host = dir().file("host");
-    fs::create_directories(host + "/late");
-    ASSERT_EQ(::mount("tmpfs", host.c_str(), "tmpfs", 0, nullptr), 0);
-    ASSERT_EQ(::mount(nullptr, host.c_str(), nullptr, MS_SHARED, nullptr), 0);
-    fs::create_directory(host + "/late");
-    ContainerSpec wanted = spec({"sleep", "1000"});
-    wanted.mounts = with_default_mounts(
-        {{"/private", "bind", host, {"rbind"}, ""}, {"/slave", "bind", host, {"rbind", "rslave"}, ""}});
-    const PendingProcess& container = start(wanted);
-    ASSERT_EQ(::mount("tmpfs", (host + "/late").c_str(), "tmpfs", 0, nullptr), 0);
-    std::ofstream{host + "/late/file"}.close();
-    ProcessSpec list = wanted.process;
-    list.args = {"ls", "/private/late", "/slave/late"};
-    EXPECT_EQ(exec(container.handle(), list).out, "/private/late:\n\n/slave/late:\nfile\n");
-    ::umount2(host.c_str(), MNT_DETACH);
-}
-
-TEST_F(RuntimeLaunch, MissingBindSourceNamesVolumeReasonAndPlace) {
-    ContainerSpec wanted = spec({"true"});
-    wanted.mounts = with_default_mounts(
-        {{"/var/lib/data", "bind", dir().file("missing"), {"rbind"}, "compose.yaml:14:9"}});
-    const ContainerRun result = run(wanted);
-    EXPECT_EQ(
-        result.error,
-        fmt::format("mounting volume \"{0}\" on /var/lib/data: open {0}: No such file or directory (ENOENT)",
-                    dir().file("missing")));
-    EXPECT_EQ(result.position, "compose.yaml:14:9");
-    EXPECT_EQ(result.hint, "create the directory, or use a named volume");
-}
-
-TEST_F(RuntimeLaunch, BindOfAFileOverADirectoryIsExplained) {
-    ContainerSpec wanted = spec({"true"});
-    wanted.mounts = with_default_mounts({{"/etc", "bind", dir().write("file", ""), {"bind"}, ""}});
-    EXPECT_THAT(run(wanted).error, HasSubstr("/etc is a directory in the image, the source is not"));
-}
-
-TEST_F(RuntimeLaunch, TmpfsTakesItsSizeAndRefusesNonsense) {
-    ContainerSpec wanted =
-        spec({"sh", "-c", "grep ' /scratch ' /proc/mounts; grep ' /dev/shm ' /proc/mounts"});
-    wanted.mounts =
-        with_default_mounts({{"/scratch", "tmpfs", "tmpfs", {"size=1m", "mode=700", "nosuid"}, ""},
-                             {"/dev/shm", "tmpfs", "shm", {"size=2m"}, ""}});
-    EXPECT_THAT(run(wanted).out,
-                AllOf(HasSubstr("size=1024k"), HasSubstr("mode=700"), HasSubstr("size=2048k")));
-    wanted.mounts = with_default_mounts({{"/scratch", "tmpfs", "tmpfs", {"size=lots"}, ""}});
-    EXPECT_THAT(run(wanted).error,
-                HasSubstr("mounting a tmpfs on /scratch: tmpfs option size=lots: Invalid argument"));
-}
-
-TEST_F(RuntimeLaunch, FreshVolumeTakesOverWhatTheImageHas) {
-    ContainerSpec wanted = spec({"sh", "-c", "ls -ln /data /data/sub; stat -c '%u:%g %a' /data"});
-    const std::string layer = dir().file("layer");
-    fs::create_directories(layer + "/data/sub");
-    dir().write("layer/data/sub/file", "from the image", 0640);
-    fs::create_symlink("sub/file", layer + "/data/link");
-    ASSERT_EQ(::chown((layer + "/data").c_str(), 70, 71), 0);
-    ASSERT_EQ(::chown((layer + "/data/sub/file").c_str(), 72, 73), 0);
-    ASSERT_EQ(::chmod((layer + "/data").c_str(), 0750), 0);
-    wanted.root.lower.insert(wanted.root.lower.begin(), layer);
-    fs::create_directory(dir().file("volume"));
-    wanted.mounts = with_default_mounts({{"/data", "bind", dir().file("volume"), {"rbind", "copyup"}, ""}});
-    const ContainerRun result = run(wanted);
-    EXPECT_THAT(result.out, EndsWith("70:71 750\n")) << result.error;
-    EXPECT_EQ(read_file(dir().file("volume/sub/file")), "from the image");
-    EXPECT_EQ(fs::read_symlink(dir().file("volume/link")), "sub/file");
-    struct stat info {};
-    ASSERT_EQ(::stat(dir().file("volume/sub/file").c_str(), &info), 0);
-    EXPECT_EQ(info.st_uid, 72u);
-    EXPECT_EQ(info.st_mode & 07777, 0640u);
-
-    // A volume with anything in it is left alone.
-    fs::remove_all(dir().file("volume/sub"));
-    EXPECT_EQ(run(wanted).exit_code, 0);
-    EXPECT_FALSE(fs::exists(dir().file("volume/sub")));
-}
-
-TEST_F(RuntimeLaunch, ReadOnlyRootStaysWritableWhereVolumesAre) {
-    ContainerSpec wanted = spec({"sh", "-c", "echo x > /etc/x; echo y > /run/y && cat /run/y; pwd"});
-    wanted.root.readonly = true;
-    wanted.process.cwd = "/made/for/me";
-    wanted.mounts = with_default_mounts({{"/run", "tmpfs", "tmpfs", {}, ""}});
-    const ContainerRun result = run(wanted);
-    EXPECT_THAT(result.out, AllOf(HasSubstr("Read-only file system"), EndsWith("y\n/made/for/me\n")));
 }
 
 TEST_F(RuntimeLaunch, UserIsResolvedInsideTheImage) {
