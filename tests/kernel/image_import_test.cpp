@@ -9,6 +9,7 @@
 #include "runtime/image/reference.hpp"
 #include "runtime/image/sandbox.hpp"
 #include "tests/kernel/image_tar.hpp"
+#include "tests/kernel/image_worker.hpp"
 #include "tests/support/paths.hpp"
 #include "tests/support/temp_root.hpp"
 
@@ -39,56 +40,12 @@ namespace {
 using nlohmann::json;
 using test::HostileTar;
 
-class Import : public testing::Test {
+class Import : public test::ImageWorkerTest {
   protected:
-    void SetUp() override {
-        if (::geteuid() != 0) GTEST_SKIP() << "needs root for the sandbox";
-    }
-
-    struct Answer {
-        json last;  ///< the result or error event
-        std::vector<std::string> warnings;
-        int exit_code = 0;
-        [[nodiscard]] std::string digest() const { return last.value("digest", ""); }
-        [[nodiscard]] std::string error() const {
-            return last.value("message", "") + " | " + last.value("hint", "");
-        }
-    };
-    Answer import(std::vector<std::string> words, const std::string& root = "root") const {
-        SpawnOptions options;
-        options.argv = {test::program_path("stack-image"), "import", "--root", directory_.file(root)};
-        options.argv.insert(options.argv.end(), words.begin(), words.end());
-        const CommandResult result = run_command(options, 30000);
-        EXPECT_EQ(result.err, "");
-        Answer answer;
-        answer.exit_code = result.exit_code;
-        for (const std::string& line : split(result.out, '\n')) {
-            if (line.empty()) continue;
-            const json event = json::parse(line);
-            if (event["event"] == "warning") answer.warnings.push_back(event["message"]);
-            answer.last = event;
-        }
-        return answer;
-    }
-    std::string shell(const std::string& script) const {
-        SpawnOptions options;
-        options.argv = {"/bin/sh", "-ec", script};
-        options.working_dir = directory_.path();
-        const CommandResult result = run_command(options, 30000);
-        EXPECT_EQ(result.exit_code, 0) << result.err;
-        return result.out;
-    }
-    [[nodiscard]] ImageStore store(const std::string& root = "root") const {
-        return ImageStore{directory_.file(root)};
-    }
-
-    // Every blob has the digest of its name, nothing is half there, nothing is left over.
-    void expect_sound_store(const std::string& root = "root") const {
-        const StorePaths paths{directory_.file(root)};
-        EXPECT_TRUE(list_directory(paths.staging).empty());
-        for (const std::string& name : list_directory(paths.blobs))
-            EXPECT_EQ(sha256_digest(read_file(paths.blobs + '/' + name)), "sha256:" + name);
-        for (const ImageSummary& image : store(root).list()) EXPECT_NO_THROW(store(root).get(image.digest));
+    Answer import(const std::vector<std::string>& words, const std::string& root = "root") const {
+        std::vector<std::string> argv{test::kWorkerProgram, "import", "--root", directory_.file(root)};
+        argv.insert(argv.end(), words.begin(), words.end());
+        return call(std::move(argv));
     }
 
     // A layout as `docker save` of old writes it.
@@ -112,8 +69,6 @@ class Import : public testing::Test {
             archive.file(fmt::format("layer{}/layer.tar", i), layers[i]);
         return directory_.write("saved.tar", archive.finish());
     }
-
-    test::TempDir directory_;
 };
 
 TEST_F(Import, TakesAFolderWithAllItsAttributes) {
@@ -267,7 +222,7 @@ TEST_F(Import, KeepsTheConfigurationOfAnImage) {
     EXPECT_EQ(store().get("app").config.user, "web");
     const Answer answer = import({"--user", "root", "app", source});
     EXPECT_EQ(answer.last["event"], "error");
-    EXPECT_NE(answer.error().find("own configuration"), std::string::npos);
+    EXPECT_NE(answer.error.find("own configuration"), std::string::npos);
 }
 
 TEST_F(Import, RefusesALayerThatIsNotWhatTheConfigurationSays) {
@@ -319,7 +274,7 @@ TEST_F(Import, ListsTheImagesOfASourceThatHoldsSeveral) {
                                                                  .file("l.tar", layer)
                                                                  .finish());
     const Answer unclear = import({"app", source});
-    EXPECT_NE(unclear.error().find("shop/db:1"), std::string::npos) << unclear.error();
+    EXPECT_NE(unclear.error.find("shop/db:1"), std::string::npos) << unclear.error;
     EXPECT_EQ(import({"--select", "shop/db:1", "app", source}).last["event"], "result");
     EXPECT_EQ(import({"shop/web:1", source}).last["event"], "result") << "its own name selects it";
 }
@@ -327,12 +282,12 @@ TEST_F(Import, ListsTheImagesOfASourceThatHoldsSeveral) {
 TEST_F(Import, SaysWhatIsWrongWithASource) {
     directory_.write("text",
                      "this is no archive, but it is long enough to be looked at: " + std::string(2000, '.'));
-    EXPECT_NE(import({"app", directory_.file("text")}).error().find("neither a folder nor a tar"),
+    EXPECT_NE(import({"app", directory_.file("text")}).error.find("neither a folder nor a tar"),
               std::string::npos);
-    EXPECT_NE(import({"app", directory_.file("nothing")}).error().find("ENOENT"), std::string::npos);
-    EXPECT_NE(import({"App", directory_.file("text")}).error().find("lower-case"), std::string::npos);
-    EXPECT_NE(import({"app"}).error().find("usage"), std::string::npos);
-    EXPECT_NE(import({"--nope", "x", "app", "y"}).error().find("--nope"), std::string::npos);
+    EXPECT_NE(import({"app", directory_.file("nothing")}).error.find("ENOENT"), std::string::npos);
+    EXPECT_NE(import({"App", directory_.file("text")}).error.find("lower-case"), std::string::npos);
+    EXPECT_NE(import({"app"}).error.find("usage"), std::string::npos);
+    EXPECT_NE(import({"--nope", "x", "app", "y"}).error.find("--nope"), std::string::npos);
 }
 
 TEST_F(Import, AKilledImportLeavesNothingThatTheNextOneDoesNotClean) {

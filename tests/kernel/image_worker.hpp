@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -40,18 +41,18 @@ class ImageWorkerTest : public testing::Test {
 
     struct Answer {
         std::vector<nlohmann::json> results;
+        nlohmann::json last;  ///< event
         std::vector<std::string> warnings;
         std::string error;  ///< message | hint
         int exit_code = 0;
-        [[nodiscard]] std::string digest() const { return results.at(0).value("digest", ""); }
+        [[nodiscard]] std::string digest() const {
+            return results.empty() ? "" : results.front().value("digest", "");
+        }
     };
-    /// `words` for the shell: verb and arguments without `--root`; files are relative to the test's directory.
-    Answer work(const std::string& words, const std::string& root = "root") const {
-        const std::size_t space = words.find(' ');
+    /// A program, argv as it is, in the test's directory, and its events.
+    Answer call(std::vector<std::string> argv) const {
         SpawnOptions options;
-        options.argv = {"/bin/sh", "-c",
-                        fmt::format("exec {} {} --root {} {}", kWorkerProgram, words.substr(0, space),
-                                    directory_.file(root), words.substr(space + 1))};
+        options.argv = std::move(argv);
         options.working_dir = directory_.path();
         const CommandResult result = run_command(options, 30000);
         EXPECT_EQ(result.err, "");
@@ -64,8 +65,16 @@ class ImageWorkerTest : public testing::Test {
             if (event["event"] == "warning") answer.warnings.push_back(event["message"]);
             if (event["event"] == "error")
                 answer.error = event.value("message", "") + " | " + event.value("hint", "");
+            answer.last = event;
         }
         return answer;
+    }
+    /// `words` for the shell: verb and arguments without `--root`; files are relative to the test's directory.
+    Answer work(const std::string& words, const std::string& root = "root") const {
+        const std::size_t space = words.find(' ');
+        return call({"/bin/sh", "-c",
+                     fmt::format("exec {} {} --root {} {}", kWorkerProgram, words.substr(0, space),
+                                 directory_.file(root), words.substr(space + 1))});
     }
 
     [[nodiscard]] ImageStore store(const std::string& root = "root") const {
