@@ -41,10 +41,10 @@ std::uint16_t port_of(const UniqueFd& socket) {
 
 }  // namespace
 
-NewEndpoint make_endpoint_namespace() {
+NewEndpoint make_endpoint_namespace(UniqueFd given) {
     EndpointNamespace net;
     std::optional<Links> inside;
-    net.netns = make_namespace([&] {
+    net.netns = set_up_namespace(std::move(given), [&] {
         set_up_loopback();
         allow_ping();
         // Interfaces to come have IPv4 only; ::1 on lo stays.

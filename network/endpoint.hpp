@@ -14,8 +14,9 @@ struct NewEndpoint {
     EndpointNamespace net;
     Links inside;  ///< a socket of the new namespace
 };
-/// A namespace with `lo`, unprivileged ping, and sockets that get what is sent to 127.0.0.11:53. Throws Error.
-NewEndpoint make_endpoint_namespace();
+/// A namespace with `lo`, unprivileged ping, and sockets that get what is sent to 127.0.0.11:53. `given`: set up this one, which
+/// is as it was made; invalid: a new one. Throws Error.
+NewEndpoint make_endpoint_namespace(UniqueFd given = {});
 
 /// A seat and the bridge it is on.
 struct BridgeSeat {

@@ -403,8 +403,8 @@ void Hub::release(const std::string& owner) {
     }
 }
 
-EndpointNamespace Hub::make_endpoint(const std::vector<EndpointSpec>& seats) {
-    NewEndpoint endpoint = make_endpoint_namespace();
+EndpointNamespace Hub::make_endpoint(const std::vector<EndpointSpec>& seats, UniqueFd given) {
+    NewEndpoint endpoint = make_endpoint_namespace(std::move(given));
     for (const EndpointSpec& seat : seats) impl_->join(endpoint.net.netns.get(), endpoint.inside, seat);
     return std::move(endpoint.net);
 }

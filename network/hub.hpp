@@ -72,8 +72,8 @@ class Hub {
     void release(const std::string& owner);
 
     /// A new namespace with `lo`, the DNS sockets and one interface a seat, joined to its bridge. It is
-    /// detached by dropping every descriptor and process in it.
-    EndpointNamespace make_endpoint(const std::vector<EndpointSpec>& seats);
+    /// detached by dropping every descriptor and process in it. `given`: this namespace instead of a new one.
+    EndpointNamespace make_endpoint(const std::vector<EndpointSpec>& seats, UniqueFd given = {});
     /// One more seat for a namespace that exists.
     void attach(int netns, const EndpointSpec& seat);
 

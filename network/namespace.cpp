@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -43,6 +44,12 @@ UniqueFd make_namespace(const std::function<void()>& setup) {
         if (setup) setup();
     });
     return result;
+}
+
+UniqueFd set_up_namespace(UniqueFd given, const std::function<void()>& setup) {
+    if (!given.valid()) return make_namespace(setup);
+    in_network_namespace(given.get(), setup);
+    return given;
 }
 
 void pin_namespace(int netns, const std::string& path) {
@@ -103,11 +110,17 @@ void set_up_loopback() {
 }
 
 void allow_ping() {
-    write_sysctl("ipv4/ping_group_range", "0 2147483647");
+    constexpr const char* kSetting = "ipv4/ping_group_range";
+    try {
+        write_sysctl(kSetting, "0 4294967294");
+    } catch (const Error& error) {
+        if (error.code() != EINVAL) throw;
+        write_sysctl(kSetting, "0 2147483647");  // all that kernels before 6.4 take
+    }
 }
 
-UniqueFd make_isolated_namespace() {
-    return make_namespace([] {
+UniqueFd make_isolated_namespace(UniqueFd given) {
+    return set_up_namespace(std::move(given), [] {
         set_up_loopback();
         allow_ping();
     });

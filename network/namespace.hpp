@@ -13,6 +13,9 @@ namespace stack::network {
 /// A new namespace, `setup` run inside it (may be empty). Throws Error.
 UniqueFd make_namespace(const std::function<void()>& setup);
 
+/// `given` with `setup` run inside it, or a new one when it is invalid. Throws Error.
+UniqueFd set_up_namespace(UniqueFd given, const std::function<void()>& setup);
+
 /// Gives the namespace a name in the file system: an empty file, `netns` bind-mounted on it. Throws Error.
 void pin_namespace(int netns, const std::string& path);
 /// The namespace pinned at `path`; invalid when there is none (no file, or one that a reboot left empty).
@@ -30,7 +33,7 @@ void set_up_loopback();
 /// Lets every group use ICMP sockets, so that ping needs no capability (icmp(7)).
 void allow_ping();
 
-/// A container's namespace without any network: `lo` up, ping allowed without privileges.
-UniqueFd make_isolated_namespace();
+/// A container's namespace without any network: `lo` up, ping allowed without privileges. `given` as above.
+UniqueFd make_isolated_namespace(UniqueFd given = {});
 
 }  // namespace stack::network

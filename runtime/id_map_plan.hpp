@@ -19,6 +19,8 @@ struct IdMaps {
 std::vector<IdMaps> wanted_id_maps(const ContainerSpec& spec);
 /// Those of a mount, its own or the container's; nullopt when it is not idmapped, or by a user namespace that is joined.
 std::optional<IdMaps> id_maps_of(const ContainerSpec& spec, const MountSpec& mount);
+/// Those of the container's own user namespace; nullopt when it has none, or joins one.
+std::optional<IdMaps> container_id_maps(const ContainerSpec& spec);
 /// Whether the layers of the root are to be seen with the ids of the container's user namespace.
 bool has_mapped_layers(const ContainerSpec& spec);
 

@@ -48,6 +48,58 @@ void map_by_helper(const char* helper, pid_t pid, const std::vector<IdMapping>& 
             "the ranges that a user may map stand in /etc/subuid and /etc/subgid");
 }
 
+UniqueFd open_namespace(pid_t pid, const char* kind) {
+    const std::string path = fmt::format("/proc/{}/ns/{}", pid, kind);
+    UniqueFd space{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!space.valid()) throw_errno(fmt::format("open {}", path));
+    return space;
+}
+
+// Until the parent has closed its end. Not inlined, so that tests can look into it.
+[[noreturn, gnu::noinline]] void hold_namespace_in_child(int parents_end, int life) {
+    char byte;
+    ::close(parents_end);
+    while (::read(life, &byte, 1) < 0 && errno == EINTR) {
+    }
+    ::_exit(0);
+}
+
+// A process that is born into new namespaces and does nothing there; they outlive it by descriptors.
+class NamespaceHolder {
+  public:
+    /// `flags`: of clone(2). Throws Error.
+    explicit NamespaceHolder(std::uint64_t flags) {
+        int pidfd = -1;
+        clone_args arguments{};
+        arguments.flags = flags | CLONE_PIDFD;
+        arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+        arguments.exit_signal = SIGCHLD;
+        const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+        if (pid == 0) hold_namespace_in_child(alive_.write.get(), alive_.read.get());
+        if (pid < 0) {
+            Error error = Error::from_errno(errno, "make a user namespace");
+            if (error.code() == ENOSPC || error.code() == EUSERS)
+                error.with_hint("their number is limited by /proc/sys/user/max_user_namespaces");
+            throw error;
+        }
+        process_ = ProcessHandle{UniqueFd{pidfd}, pid};
+    }
+    NamespaceHolder(const NamespaceHolder&) = delete;
+    NamespaceHolder& operator=(const NamespaceHolder&) = delete;
+    ~NamespaceHolder() {
+        alive_.write.reset();  // upon which it exits at once
+        try {
+            wait_for_exit(process_);
+        } catch (const Error&) {  // nothing that a caller could do about it
+        }
+    }
+    [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+  private:
+    Pipe alive_ = make_pipe();
+    ProcessHandle process_;
+};
+
 }  // namespace
 
 void write_id_maps_in_parent(pid_t pid, const std::vector<IdMapping>& uids,
@@ -61,46 +113,16 @@ void write_id_maps_in_parent(pid_t pid, const std::vector<IdMapping>& uids,
     write_map(pid, "gid_map", gids);
 }
 
-namespace {
-
-// Until the parent has closed its end. Not inlined, so that tests can look into it.
-[[noreturn, gnu::noinline]] void hold_namespace_in_child(int parents_end, int life) {
-    char byte;
-    ::close(parents_end);
-    while (::read(life, &byte, 1) < 0 && errno == EINTR) {
-    }
-    ::_exit(0);
+UniqueFd make_id_map_namespace(const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {
+    const NamespaceHolder holder{CLONE_NEWUSER};
+    write_id_maps_in_parent(holder.pid(), uids, gids);
+    return open_namespace(holder.pid(), "user");
 }
 
-}  // namespace
-
-UniqueFd make_id_map_namespace(const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {
-    Pipe alive = make_pipe();
-    int pidfd = -1;
-    clone_args arguments{};
-    arguments.flags = CLONE_NEWUSER | CLONE_PIDFD;
-    arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    arguments.exit_signal = SIGCHLD;
-    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid == 0) hold_namespace_in_child(alive.write.get(), alive.read.get());
-    if (pid < 0) throw_errno("make a user namespace for idmapped mounts");
-    const ProcessHandle holder{UniqueFd{pidfd}, pid};
-    UniqueFd result;
-    const auto end = [&] {
-        alive.write.reset();
-        wait_for_exit(holder);
-    };
-    try {
-        write_id_maps_in_parent(pid, uids, gids);
-        const std::string path = fmt::format("/proc/{}/ns/user", pid);
-        result.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!result.valid()) throw_errno(fmt::format("open {}", path));
-    } catch (const Error&) {
-        end();
-        throw;
-    }
-    end();
-    return result;
+OwnedNetwork make_owned_network(const std::vector<IdMapping>& uids, const std::vector<IdMapping>& gids) {
+    const NamespaceHolder holder{CLONE_NEWUSER | CLONE_NEWNET};
+    write_id_maps_in_parent(holder.pid(), uids, gids);
+    return {open_namespace(holder.pid(), "user"), open_namespace(holder.pid(), "net")};
 }
 
 }  // namespace stack

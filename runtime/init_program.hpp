@@ -375,6 +375,7 @@ struct InitProgram {
 struct LaunchShape {
     bool in = false, out = false, err = false;
     bool network = false;                        ///< a network namespace to join
+    bool owns_network = false;                   ///< and it belongs to the user namespace that is joined
     std::vector<NamespaceKind> host_namespaces;  ///< joined, and found to be the parent's own
     std::vector<std::string> named;              ///< LaunchFds::named that the spec refers to
     std::size_t task_files = 0;

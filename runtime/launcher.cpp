@@ -13,9 +13,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -321,6 +323,14 @@ std::vector<NamespaceKind> host_namespaces(const ContainerSpec& spec, const Laun
     return result;
 }
 
+bool is_owner_of(int user_namespace, int other_namespace) {
+    const UniqueFd owner{::ioctl(other_namespace, NS_GET_USERNS)};
+    struct stat a {
+    }, b{};
+    return owner.valid() && ::fstat(owner.get(), &a) == 0 && ::fstat(user_namespace, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 constexpr std::pair<const char*, int> kJoinable[] = {
     {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},
     {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},
@@ -371,6 +381,8 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
         const bool given = entry.path.starts_with("fd:");
         if (given && entry.kind != NamespaceKind::pid)
             inputs.add_named(entry.path, named_descriptor(fds, entry.path));
+        if (given && entry.kind == NamespaceKind::user && inputs.shape.network)
+            inputs.shape.owns_network = is_owner_of(named_descriptor(fds, entry.path), fds.network_namespace);
         if (entry.kind != NamespaceKind::pid) continue;
         if (!given) {
             pid_namespace.reset(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));

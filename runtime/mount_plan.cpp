@@ -85,8 +85,8 @@ class MountPlanner {
         }
         dev_.open();
         // A sysfs can be mounted only by who owns the network namespace.
-        if (wanted_.sys.spec && has(NamespaceKind::user) &&
-            (!has_new(NamespaceKind::network) || shape_.network)) {
+        const bool owns_network = shape_.network ? shape_.owns_network : has_new(NamespaceKind::network);
+        if (wanted_.sys.spec && has(NamespaceKind::user) && !owns_network) {
             mounts_.purpose("/sys");
             sysfs_ = b_.new_slot("sys");
             b_.add(step::CloneHostTree{"/sys", true, false, sysfs_});

@@ -149,7 +149,7 @@ void RootPlanner::make_overlay() {
 // layers that are attached somewhere only. What is written has the host's numbers: the one who mounts, root of the host, has
 // no id in a mapped upper layer.
 std::vector<step::LayerRef> RootPlanner::map_layers() {
-    const Slot ids = id_map_slot(b_, spec_, IdMaps{spec_.uid_mappings, spec_.gid_mappings});
+    const Slot ids = id_map_slot(b_, spec_, container_id_maps(spec_));
     std::vector<step::LayerRef> lower;
     for (const std::string& path : spec_.root.lower) {
         const Slot plain = layer(path, true).fd;
