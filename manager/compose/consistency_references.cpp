@@ -1,6 +1,7 @@
 // What services refer to: each name must be that of something; services must not depend on one another in a circle.
 #include "manager/compose/consistency.hpp"
 #include "manager/compose/node_values.hpp"
+#include "manager/compose/user_namespace_mode.hpp"
 #include "manager/compose/value_forms.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ class ReferenceCheck {
                     context_.undefined("models", entry.key->text, *entry.key);
         if (const Node* mounts = usable_member(map_, "volumes"))
             for (const Entry& entry : mounts->items()) check_volume(*entry.value);
+        for (const char* key : {"network_mode", "pid", "ipc"}) check_sharing(key);
         check_grants(map_.find("secrets"), "secrets");
         check_grants(map_.find("configs"), "configs");
         if (const Node* build = usable_member(map_, "build"); build && build->is_mapping()) {
@@ -70,6 +72,23 @@ class ReferenceCheck {
         return std::any_of(items.begin(), items.end(), [address](const Entry& config) {
             return subnet_holds(member_text(*config.value, "subnet"), address);
         });
+    }
+
+    // That the other one is there is known by depends_on, which follows from the key.
+    void check_sharing(std::string_view key) {
+        constexpr std::string_view kService = "service:";
+        const Node* mode = usable_member(map_, key);
+        if (!mode || !mode->text.starts_with(kService)) return;
+        const Node* other = context_.find("services", mode->text.substr(kService.size()));
+        const Node* its_mode = other ? usable_member(*other, "userns_mode") : nullptr;
+        if (!its_mode || user_namespace_ids(its_mode->text).value_or(0) == 0) return;
+        Diagnostic& diagnostic = context_.reporter.error(
+            "conflict",
+            fmt::format("service \"{}\", whose {} is to be shared, has a user namespace of its own",
+                        mode->text.substr(kService.size()), key == "network_mode" ? "network" : key),
+            *mode);
+        diagnostic.related.push_back({"userns_mode is given here", context_.reporter.position(*its_mode)});
+        diagnostic.hint = "give both the host's by userns_mode: host";
     }
 
     void check_volume(const Node& mount) {

@@ -2,6 +2,7 @@
 #include "manager/compose/consistency.hpp"
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/short_syntax.hpp"
+#include "manager/compose/user_namespace_mode.hpp"
 #include "manager/compose/value_forms.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ class ServiceConsistency {
         check_origin();
         check_network_mode();
         check_uts();
+        check_user_namespace();
         check_mac_address();
         check_targets();
         check_replicas();
@@ -85,6 +87,49 @@ class ServiceConsistency {
                     *name,
                     fmt::format("a service with the host's uts namespace can't have a {} of its own", key),
                     *uts, "uts is given here", "it would rename the host");
+    }
+
+    // What takes rights over the host's own namespaces or devices, and a user namespace takes those away.
+    void check_user_namespace() {
+        const Node* mode = usable_member(map_, "userns_mode");
+        if (!mode || user_namespace_ids(mode->text).value_or(0) == 0) return;
+        const auto refuse = [&](const Node& where, std::string what, std::string hint) {
+            conflict(where,
+                     fmt::format("a service with a user namespace of its own can't have {}", std::move(what)),
+                     *mode, "userns_mode is given here", std::move(hint));
+        };
+        for (const char* key : {"network_mode", "pid", "ipc", "cgroup"}) {
+            const Node* value = usable_member(map_, key);
+            if (value && value->text == "host")
+                refuse(*value, fmt::format("the host's namespace by {}", key),
+                       fmt::format("leave {} out, or write userns_mode: host", key));
+            else if (value && is_service_reference(value->text))
+                refuse(*value, fmt::format("{} in common with another container", key),
+                       "its ids mean nothing there; give both the host's by userns_mode: host");
+        }
+        if (const Node* privileged = usable_member(map_, "privileged");
+            privileged && boolean_value(privileged).value_or(false))
+            refuse(*privileged, "privileged: true",
+                   "cap_add gives capabilities that hold within the namespace");
+        if (const Node* devices = usable_member(map_, "devices"))
+            for (const Entry& device : devices->items()) check_mapped_device(*device.value, refuse);
+        const Node* reserved = below({"deploy", "resources", "reservations", "devices"});
+        for (const Node* requests : {static_cast<const Node*>(usable_member(map_, "gpus")), reserved})
+            if (requests && requests->count > 0)
+                refuse(*requests, "devices by CDI", "their files are made for the ids of the host");
+    }
+
+    // A node can't be made in a user namespace: the host's own is bound, as it is.
+    template <class Refuse>
+    void check_mapped_device(const Node& device, const Refuse& refuse) {
+        const Node* source = usable_member(device, "source");
+        if (!source) return;
+        if (!source->text.starts_with('/'))
+            refuse(*source, "devices by CDI", "their files are made for the ids of the host");
+        else if (member_text(device, "target") != source->text)
+            refuse(*source, "a device under another name",
+                   fmt::format("write {}: the host's node is shown, with the host's access rights",
+                               source->text));
     }
 
     void check_network_mode() {

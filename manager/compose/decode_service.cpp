@@ -3,6 +3,7 @@
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/paths.hpp"
 #include "manager/compose/short_syntax.hpp"
+#include "manager/compose/user_namespace_mode.hpp"
 #include "manager/compose/value_forms.hpp"
 #include "runtime/base/units.hpp"
 
@@ -247,6 +248,10 @@ const std::unordered_map<std::string_view, ServiceDecoder::Handler>& ServiceDeco
         {"pid", [](D& d, const Node& n) { d.service_.pid_mode = text(n); }},
         {"ipc", [](D& d, const Node& n) { d.service_.ipc_mode = text(n); }},
         {"uts", [](D& d, const Node& n) { d.service_.uts_mode = text(n); }},
+        {"userns_mode",
+         [](D& d, const Node& n) {
+             d.service_.user_namespace_ids = user_namespace_ids(n.text).value_or(0);
+         }},
         {"cgroup", [](D& d, const Node& n) { d.service_.cgroup_mode = text(n); }},
         {"cgroup_parent", [](D& d, const Node& n) { d.service_.cgroup_parent = text(n); }},
         {"mem_limit", [](D& d, const Node& n) { d.service_.mem_limit_bytes = size(n); }},

@@ -4,6 +4,7 @@
 #include "manager/compose/node_reporter.hpp"
 #include "manager/compose/node_values.hpp"
 #include "manager/compose/used_resources.hpp"
+#include "manager/compose/user_namespace_mode.hpp"
 #include "manager/compose/value_forms.hpp"
 #include "runtime/base/text.hpp"
 
@@ -91,7 +92,12 @@ class SupportCheck {
             not_supported(*policy, "pull_policy \"build\" is not supported yet",
                           "fetch the image instead, with missing or always");
         expect_one_of(usable_member(service, "platform"), host_platforms(), "platform");
-        expect_one_of(usable_member(service, "userns_mode"), {"host"}, "userns_mode");
+        if (const Node* mode = usable_member(service, "userns_mode");
+            mode && is_podman_userns_mode(mode->text))
+            not_supported(
+                *mode, fmt::format("userns_mode \"{}\" is not supported", mode->text),
+                "write private; ids of the host that files should have are mapped by themselves, and "
+                "user: says who runs the command");
         if (const Node* devices = usable_member(service, "devices"))
             for (const Entry& device : devices->items())
                 if (const Node* source = usable_member(*device.value, "source");

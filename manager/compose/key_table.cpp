@@ -198,7 +198,7 @@ constexpr KeyRow kRows[] = {
     {"services.*.pid", Shape::string, Merge::usual, 'A', KeyState::works, "host, service:NAME, and container:NAME within the project"},
     {"services.*.ipc", Shape::string, Merge::usual, 'A', KeyState::works, "private, shareable, none, host, service:NAME, and container:NAME within the project; who is joined must be shareable"},
     {"services.*.uts", Shape::string, Merge::usual, 'B', KeyState::partly, "host"},
-    {"services.*.userns_mode", Shape::string, Merge::usual, 'B', KeyState::partly, "host, which is how containers run"},
+    {"services.*.userns_mode", Shape::string, Merge::usual, 'B', KeyState::works, "host, which is the default; private: a user namespace with 65536 ids of the service's own ([security.md](security.md)); podman's auto and auto:size=N; not keep-id and nomap"},
     {"services.*.x-time-offset", Shape::map, Merge::usual, 'C', KeyState::works, "a time namespace whose clocks are ahead or behind: {monotonic: 1h, boottime: 720h}"},
     {"services.*.x-time-offset.monotonic", Shape::string, Merge::usual, 'C', KeyState::works},
     {"services.*.x-time-offset.boottime", Shape::string, Merge::usual, 'C', KeyState::works},

@@ -182,6 +182,8 @@ struct Service {
     /// Namespaces that are not the container's own: empty, or `host`; pid and ipc also `service:NAME`.
     std::string pid_mode, ipc_mode, uts_mode, cgroup_mode;
     std::string cgroup_parent;  ///< `/a/b`, `a/b`, `name.slice`
+    std::uint32_t user_namespace_ids =
+        0;  ///< `userns_mode`: ids of a user namespace of its own; 0: the host's
     TimeOffsets time_offsets;
     SecurityOptions security;
     std::optional<std::int64_t> mem_limit_bytes, mem_reservation_bytes;

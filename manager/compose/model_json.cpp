@@ -207,6 +207,7 @@ void members(V& v, std::type_identity<Service>) {
     v("uts_mode", &Service::uts_mode);
     v("cgroup_mode", &Service::cgroup_mode);
     v("cgroup_parent", &Service::cgroup_parent);
+    v("user_namespace_ids", &Service::user_namespace_ids);
     v("time_offsets", &Service::time_offsets);
     v("security", &Service::security);
     v("mem_limit_bytes", &Service::mem_limit_bytes);

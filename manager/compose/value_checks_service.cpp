@@ -1,5 +1,6 @@
 // Values of services that are not files: commands, health checks, namespaces, limits.
 #include "manager/compose/node_values.hpp"
+#include "manager/compose/user_namespace_mode.hpp"
 #include "manager/compose/value_checks.hpp"
 #include "manager/compose/value_forms.hpp"
 #include "runtime/base/text.hpp"
@@ -136,6 +137,14 @@ void check_ipc(NodeReporter& reporter, Node& value) {
     check_namespace(reporter, value, {"private", "shareable", "host", "none"}, "ipc");
 }
 
+void check_userns_mode(NodeReporter& reporter, Node& value) {
+    if (user_namespace_ids(value.text) || is_podman_userns_mode(value.text)) return;
+    if (!value.text.starts_with("auto:"))
+        return reporter.expect_word(value, {"host", "private", "auto"}, "userns_mode");
+    reporter.fault(value, fmt::format("userns_mode \"{}\" is not understood", value.text)).hint =
+        fmt::format("write auto, or auto:size=NUMBER with 1 to {} ids", kMaxUserNamespaceIds);
+}
+
 void check_references(NodeReporter& reporter, Node& list, std::string_view what, std::string_view hint,
                       bool (*test)(const std::vector<std::string>&)) {
     for (const Entry& entry : list.items()) {
@@ -213,6 +222,7 @@ void add_service_checks(std::unordered_map<std::string_view, ValueCheck>& checks
                    {"services.*.network_mode", check_network_mode},
                    {"services.*.pid", check_pid},
                    {"services.*.ipc", check_ipc},
+                   {"services.*.userns_mode", check_userns_mode},
                    {"services.*.links", check_links},
                    {"services.*.external_links", check_external_links},
                    {"services.*.volumes_from", check_volumes_from},

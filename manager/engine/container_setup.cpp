@@ -2,11 +2,13 @@
 
 #include "manager/engine/cdi.hpp"
 #include "manager/engine/host_devices.hpp"
+#include "manager/engine/id_leases.hpp"
 #include "manager/engine/image_view.hpp"
 #include "manager/engine/security_profiles.hpp"
 #include "manager/engine/service_devices.hpp"
 #include "manager/engine/volume_fill.hpp"
 #include "manager/engine/volume_store.hpp"
+#include "manager/plan/blame.hpp"
 #include "manager/plan/container_files.hpp"
 #include "manager/plan/image_defaults.hpp"
 #include "manager/plan/spec_builder.hpp"
@@ -134,6 +136,15 @@ void check_command(const compose::Service& service, const Image& image, std::vec
                            : "the path is one inside the image"));
 }
 
+void check_user_namespace(const Paths& paths, const compose::Service& service) {
+    if (service.user_namespace_ids == 0) return;
+    try {
+        check_free_ids(paths, service.user_namespace_ids);
+    } catch (const Error& error) {
+        throw plan::blame(error, service, "userns_mode");
+    }
+}
+
 void add_grants(const Paths& paths, const std::map<std::string, compose::FileSource>& sources,
                 const std::vector<compose::FileGrant>& grants, ContainerRecord& record) {
     const std::string directory = container_directory(paths, record.project, record.id) + "/files";
@@ -230,16 +241,23 @@ std::vector<Error> check_container(const Paths& paths, const compose::Project& p
     collect([&] { static_cast<void>(granted_devices(service)); });
     collect([&] { static_cast<void>(device_edits(service, paths.cdi_directories)); });
     collect([&] { check_security_profiles(service); });
+    collect([&] { check_user_namespace(paths, service); });
     return errors;
 }
 
-void make_writable_layer(const std::string& directory, const Image& image) {
+void make_writable_layer(const std::string& directory, const Image& image,
+                         const std::optional<ContainerIds>& ids) {
     const std::string upper = directory + "/upper";
     make_directories(upper, 0755);
     make_directories(directory + "/work");
     if (image.layer_paths.empty()) return;
     struct stat top {};
     if (::stat(image.layer_paths.front().c_str(), &top) != 0) throw_errno("look at the image's top layer");
+    if (ids) {
+        // An owner without an id inside: the container's root.
+        top.st_uid = ids->uid_first + (top.st_uid < ids->size ? top.st_uid : 0);
+        top.st_gid = ids->gid_first + (top.st_gid < ids->size ? top.st_gid : 0);
+    }
     if (::chown(upper.c_str(), top.st_uid, top.st_gid) != 0 ||
         ::chmod(upper.c_str(), top.st_mode & 07777) != 0)
         throw_errno("set owner and mode of the writable layer");
@@ -344,6 +362,10 @@ ContainerSpec make_spec(const Paths& paths, const ContainerRecord& record,
         inputs.network_hostname =
             plan::effective_hostname(network_owner->service, network_owner->id, inputs.host_hostname);
     inputs.available_capabilities = available_capabilities;
+    if (record.ids) {
+        inputs.uid_mappings = {{0, record.ids->uid_first, record.ids->size}};
+        inputs.gid_mappings = {{0, record.ids->gid_first, record.ids->size}};
+    }
     GrantedDevices granted = granted_devices(record.service);
     inputs.devices = std::move(granted.nodes);
     if (record.service.privileged) add_all_host_devices(inputs.devices);

@@ -27,8 +27,10 @@ std::map<std::string, std::string> container_labels(const compose::Project& proj
 std::vector<Error> check_container(const Paths& paths, const compose::Project& project,
                                    const compose::Service& service, const Image& image);
 
-/// `upper` and `work` below the container's directory; the root directory's owner and mode are the image's. Blocks.
-void make_writable_layer(const std::string& directory, const Image& image);
+/// `upper` and `work` below the container's directory; the root directory's owner (as `ids` has it) and mode are the image's.
+/// Blocks.
+void make_writable_layer(const std::string& directory, const Image& image,
+                         const std::optional<ContainerIds>& ids);
 /// Makes anonymous volumes, missing bind directories and secret files; fills `record.mounts`. Blocks.
 void prepare_mounts(const Paths& paths, const CreateRequest& request, const Image& image,
                     ContainerRecord& record);

@@ -2,6 +2,7 @@
 
 #include "manager/engine/cgroup_parents.hpp"
 #include "manager/engine/container_setup.hpp"
+#include "manager/engine/id_leases.hpp"
 #include "manager/engine/project_network.hpp"
 #include "manager/engine/project_scope.hpp"
 #include "manager/engine/running_containers.hpp"
@@ -233,10 +234,13 @@ Task<ContainerRecord> LocalEngine::create_container(CreateRequest request) {
     try {
         std::vector<network::EndpointSpec> seats = record.endpoints;
         record.endpoints = co_await impl.network.allocate(record.id, std::move(seats));
+        if (request.service.user_namespace_ids > 0)
+            record.ids =
+                lease_ids(impl.paths, {record.project, record.id}, request.service.user_namespace_ids);
         const std::string gateway = impl.network.host_gateway();
         const std::string directory = container_directory(impl.paths, record.project, record.id);
         auto work = [&impl, &request, &image, &record, &gateway, &directory] {
-            make_writable_layer(directory, image);
+            make_writable_layer(directory, image, record.ids);
             prepare_mounts(impl.paths, request, image, record);
             fill_volumes(record, image);
             write_network_files(impl.paths, record, gateway);
@@ -263,6 +267,8 @@ Task<> LocalEngine::remove_container(ContainerRecord record, bool keep_anonymous
             for (const MountRecord& mount : record.mounts)
                 if (mount.anonymous) stack::engine::remove_volume(impl.paths, mount.volume_name);
         remove_container_files(impl.paths, record.project, record.id);
+        // Not before: as long as there is a record that names the range, it may be started with it.
+        if (record.service.user_namespace_ids > 0) release_ids(impl.paths, {record.project, record.id});
         impl.running.prune_cgroups_above(record);
     };
     std::function<void()> job = work;
@@ -274,8 +280,8 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
     const TraceSpan span{"engine.launch", record.name};
     Impl& impl = *impl_;
     const Image image = impl.image_of(record.image_digest);
-    int netns = -1;
-    if (!shares_network(record.service)) netns = co_await impl.network.enter(record);
+    OwnNamespaces own;
+    if (!shares_network(record.service)) own = co_await impl.network.enter(record);
     {
         ContainerRecord published = record;
         impl.network.publish(published);
@@ -285,7 +291,7 @@ Task<LaunchOutcome> LocalEngine::launch(ContainerRecord record,
         }
     }
     ContainerSpec spec = impl.spec_of(record, image);
-    co_return co_await impl.running.launch(std::move(record), std::move(spec), netns, std::move(at_gate));
+    co_return co_await impl.running.launch(std::move(record), std::move(spec), own, std::move(at_gate));
 }
 
 bool LocalEngine::adopt(const ContainerRecord& record, const ContainerState& state) {

@@ -21,6 +21,8 @@ using network::PublishedPort;
 
 struct ProjectNetwork::Seat {
     EndpointNamespace space;
+    UniqueFd user;  ///< what owns it, when that is the container's own
+    [[nodiscard]] OwnNamespaces namespaces() const { return {space.netns.get(), user.get()}; }
 };
 
 struct ProjectNetwork::Bound {
@@ -215,18 +217,24 @@ void ProjectNetwork::drop_reservations() {
     reserved_.clear();
 }
 
-Task<int> ProjectNetwork::enter(ContainerRecord record) {
-    if (record.service.network_mode == "host") co_return -1;
+Task<OwnNamespaces> ProjectNetwork::enter(ContainerRecord record) {
+    if (record.service.network_mode == "host") co_return OwnNamespaces{};
     const std::string id = record.id;
-    if (const auto found = seats_.find(id); found != seats_.end()) co_return found->second->space.netns.get();
+    if (const auto found = seats_.find(id); found != seats_.end()) co_return found->second->namespaces();
     auto seat = std::make_unique<Seat>();
     if (!record.endpoints.empty()) static_cast<void>(hub());
     auto work = [this, &record, &seat] {
         const TraceSpan span{"network.endpoint", record.name};
+        UniqueFd given;
+        if (record.ids) {
+            UserNamespace made = make_user_namespace(*record.ids);
+            seat->user = std::move(made.user);
+            given = std::move(made.network);
+        }
         if (record.endpoints.empty()) {
-            seat->space.netns = network::make_isolated_namespace();
+            seat->space.netns = network::make_isolated_namespace(std::move(given));
         } else {
-            seat->space = hub_->make_endpoint(record.endpoints);
+            seat->space = hub_->make_endpoint(record.endpoints, std::move(given));
         }
     };
     std::function<void()> job = work;
@@ -234,11 +242,12 @@ Task<int> ProjectNetwork::enter(ContainerRecord record) {
     const EndpointNamespace& space = seat->space;
     std::vector<int> fds{space.netns.get()};
     if (space.dns_udp.valid()) fds.insert(fds.end(), {space.dns_udp.get(), space.dns_tcp.get()});
+    if (seat->user.valid()) fds.push_back(seat->user.get());
     keeper_.hold(seat_key(id), fds);
     serve_dns(record, space);
-    const int fd = space.netns.get();
+    const OwnNamespaces namespaces = seat->namespaces();
     seats_[id] = std::move(seat);
-    co_return fd;
+    co_return namespaces;
 }
 
 void ProjectNetwork::serve_dns(const ContainerRecord& record, const EndpointNamespace& space) {
@@ -330,6 +339,10 @@ void ProjectNetwork::adopt(const ContainerRecord& record, std::vector<KeeperClie
         if (entry.name == seat_key(record.id)) {
             auto seat = std::make_unique<Seat>();
             seat->space.netns = std::move(entry.fds.at(0));
+            if (record.ids) {
+                seat->user = std::move(entry.fds.back());
+                entry.fds.pop_back();
+            }
             if (entry.fds.size() == 3) {
                 seat->space.dns_udp = std::move(entry.fds[1]);
                 seat->space.dns_tcp = std::move(entry.fds[2]);

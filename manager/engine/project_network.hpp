@@ -2,10 +2,11 @@
 // outlive this process is held by the keeper under these names:
 //
 //   hub           the hub's namespace
-//   net/<id>      a container's namespace, DNS sockets (udp, tcp)
+//   net/<id>      a container's namespace, DNS sockets (udp, tcp), its user namespace if it has one of its own
 //   port/<id>/<n> the host socket of its n-th published port
 #pragma once
 
+#include "manager/engine/own_namespaces.hpp"
 #include "manager/engine/paths.hpp"
 #include "manager/engine/project_store.hpp"
 #include "network/dns_server.hpp"
@@ -47,8 +48,9 @@ class ProjectNetwork {
     std::vector<Error> reserve(const compose::Service& service, const ContainerRecord* own);
     void drop_reservations();
 
-    /// The namespace that the container's process enters; made on first use. Borrowed. -1: the host's network.
-    Task<int> enter(ContainerRecord record);
+    /// The namespaces that the container's process enters: its network, and with `record.ids` the user namespace that this
+    /// belongs to. Made on first use. Borrowed. Nothing with the host's network.
+    Task<OwnNamespaces> enter(ContainerRecord record);
     /// Binds and serves the container's ports; completes `record.ports`.
     void publish(ContainerRecord& record);
     void unpublish(const std::string& id);

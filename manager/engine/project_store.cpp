@@ -79,6 +79,20 @@ MountRecord mount_from_json(const json& j) {
     return m;
 }
 
+json ids_to_json(const std::optional<ContainerIds>& ids) {
+    if (!ids) return nullptr;
+    return {{"uid_first", ids->uid_first}, {"gid_first", ids->gid_first}, {"size", ids->size}};
+}
+
+std::optional<ContainerIds> ids_from_json(const json& j) {
+    if (j.is_null()) return std::nullopt;
+    ContainerIds ids;
+    j.at("uid_first").get_to(ids.uid_first);
+    j.at("gid_first").get_to(ids.gid_first);
+    j.at("size").get_to(ids.size);
+    return ids;
+}
+
 template <class T, class Convert>
 json list_to_json(const std::vector<T>& values, Convert convert) {
     json result = json::array();
@@ -109,6 +123,7 @@ json record_to_json(const ContainerRecord& r) {
             {"endpoints", list_to_json(r.endpoints, endpoint_to_json)},
             {"ports", list_to_json(r.ports, port_to_json)},
             {"mounts", list_to_json(r.mounts, mount_to_json)},
+            {"ids", ids_to_json(r.ids)},
             {"command", r.command},
             {"cgroup_parent", r.cgroup_parent},
             {"cgroup_scope", r.cgroup_scope},
@@ -133,6 +148,7 @@ ContainerRecord record_from_json(const json& j) {
     r.endpoints = list_from_json(j.at("endpoints"), endpoint_from_json);
     r.ports = list_from_json(j.at("ports"), port_from_json);
     r.mounts = list_from_json(j.at("mounts"), mount_from_json);
+    r.ids = ids_from_json(j.value("ids", json{}));  // records of old have none
     j.at("command").get_to(r.command);
     r.cgroup_parent = j.value("cgroup_parent", "/stack/" + r.project);  // records of old have none
     r.cgroup_scope = j.value("cgroup_scope", "");

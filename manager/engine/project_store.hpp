@@ -16,6 +16,7 @@
 #pragma once
 
 #include "manager/compose/model.hpp"
+#include "manager/engine/id_ranges.hpp"
 #include "manager/engine/paths.hpp"
 #include "manager/plan/observed_state.hpp"
 #include "network/network_spec.hpp"
@@ -60,6 +61,7 @@ struct ContainerRecord {
     std::vector<network::EndpointSpec> endpoints;
     std::vector<network::PublishedPort> ports;  ///< host ports as bound; 0 before the first start
     std::vector<MountRecord> mounts;
+    std::optional<ContainerIds> ids;   ///< of its own user namespace; as leased, id_leases.hpp
     std::vector<std::string> command;  ///< argv as it is run, for `ps`
     std::string cgroup_parent;         ///< below it, by its id, lies its cgroup; see cgroup_path
     std::string cgroup_scope;          ///< instead of its id, where `cgroup_parent` is a slice of systemd

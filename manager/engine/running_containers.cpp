@@ -147,7 +147,7 @@ RunningContainers::RunningContainers(EventLoop& loop, const Paths& paths, Keeper
                 log_.error("output of container {}: {}", id.substr(0, 12), error.what());
             }} {}
 
-Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerSpec spec, int netns,
+Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerSpec spec, OwnNamespaces own,
                                               std::function<void(const LaunchOutcome&)> at_gate) {
     const std::string id = record.id;
     TraceSpan prepare{"runtime.cgroup", record.name};
@@ -157,7 +157,7 @@ Task<LaunchOutcome> RunningContainers::launch(ContainerRecord record, ContainerS
     std::exception_ptr failure;
     LaunchOutcome outcome;
     try {
-        outcome = co_await start_process(container, netns, &at_gate);
+        outcome = co_await start_process(container, own, &at_gate);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -349,13 +349,14 @@ void RunningContainers::pass_on_warnings(const PendingProcess& process, const Co
 }
 
 // Order matters: output and pid are safe with the keeper and on disk before the program may run.
-Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> container, int netns,
+Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> container, OwnNamespaces own,
                                                      std::function<void(const LaunchOutcome&)>* at_gate) {
     const ContainerRecord& record = container->record;
     const std::string& id = record.id;
     ContainerStdio stdio{container->spec.process.terminal, record.service.stdin_open};
     LaunchFds fds = stdio.child_ends();
-    fds.network_namespace = netns;
+    fds.network_namespace = own.network;
+    if (own.user >= 0) fds.named["user"] = own.user;
     SharedNamespaces shared;
     if (shares_namespaces(record.service)) shared = open_shared_namespaces(record, owners());
     shared.give_to(fds);

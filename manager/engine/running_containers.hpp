@@ -6,6 +6,7 @@
 
 #include "manager/engine/container_groups.hpp"
 #include "manager/engine/engine.hpp"
+#include "manager/engine/own_namespaces.hpp"
 #include "manager/engine/paths.hpp"
 #include "manager/engine/shared_namespaces.hpp"
 #include "manager/logs/log_pump.hpp"
@@ -40,9 +41,9 @@ class RunningContainers {
     RunningContainers(EventLoop& loop, const Paths& paths, KeeperClient& keeper, const HostFacts& facts,
                       const Log& log, Events events);
 
-    /// Starts the container's first process in the network namespace `netns` (-1: the host's, or another container's if the
+    /// Starts the container's first process in the namespaces `own` (its network the host's, or another container's if the
     /// service says so). `at_gate` is called before the image's program runs. After a failure nothing of it is left.
-    Task<LaunchOutcome> launch(ContainerRecord record, ContainerSpec spec, int netns,
+    Task<LaunchOutcome> launch(ContainerRecord record, ContainerSpec spec, OwnNamespaces own,
                                std::function<void(const LaunchOutcome&)> at_gate);
     /// Takes up a container that an earlier supervisor started, with what the keeper held of its output; entries of
     /// `inherited` that were used lose their name. False when its process is gone.
@@ -75,7 +76,7 @@ class RunningContainers {
     Task<> watch_stranger(std::shared_ptr<Live> container);
     void pass_on_warnings(const PendingProcess& process, const ContainerRecord& record) const;
     [[nodiscard]] LaunchOptions launch_options(const Live& container) const;
-    Task<LaunchOutcome> start_process(std::shared_ptr<Live> container, int netns,
+    Task<LaunchOutcome> start_process(std::shared_ptr<Live> container, OwnNamespaces own,
                                       std::function<void(const LaunchOutcome&)>* at_gate);
     /// Who may share a namespace; borrowed from `live_`.
     [[nodiscard]] std::vector<NamespaceOwner> owners() const;

@@ -72,6 +72,9 @@ std::optional<NamespaceOwner> find_owner(const ContainerRecord& container, const
             (!found || other.record->number < found->record->number))
             found = other;
     if (!found) throw refusal(container, key, *wanted, "is not running");
+    if (found->record->service.user_namespace_ids > 0)
+        throw refusal(container, key, *wanted, "has a user namespace of its own")
+            .with_hint("give both the host's by userns_mode: host");
     return found;
 }
 

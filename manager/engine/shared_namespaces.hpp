@@ -20,7 +20,7 @@ struct NamespaceOwner {
     const ProcessHandle* init = nullptr;
 };
 /// What `container` and its modes mean among `running`: the lowest number of a service. Nothing when `mode` names no other
-/// container. Throws Error(conflict) at the key's place when it names one that does not run.
+/// container. Throws Error(conflict) at the key's place when it names one that does not run, or has a user namespace of its own.
 std::optional<NamespaceOwner> find_owner(const ContainerRecord& container, const char* key,
                                          const std::string& mode, const std::vector<NamespaceOwner>& running);
 

@@ -282,6 +282,20 @@ std::set<std::string> covered_targets(const Service& service) {
     return targets;
 }
 
+// It is joined, not made: it outlives the container's processes with the network namespace that belongs to it. What is bound from
+// the host has the owners there that it has here.
+void add_user_namespace(const SpecInputs& inputs, ContainerSpec& spec) {
+    if (inputs.service.user_namespace_ids == 0) return;
+    if (inputs.uid_mappings.empty() || inputs.gid_mappings.empty())
+        throw Error{ErrorKind::internal, "the container has no ids for its user namespace"}.with_hint(
+            "its making was cut short: make it anew with `stack up --force-recreate`");
+    spec.namespaces.push_back({NamespaceKind::user, kOwnUserNamespace});
+    spec.uid_mappings = inputs.uid_mappings;
+    spec.gid_mappings = inputs.gid_mappings;
+    for (MountSpec& mount : spec.mounts)
+        if (mount.type == "bind") mount.options.emplace_back("idmap");
+}
+
 // A time namespace only for who asks for one: its clocks are read more slowly.
 void add_time_offsets(const compose::TimeOffsets& offsets, ContainerSpec& spec) {
     const auto add = [&spec](const char* clock, compose::Duration offset) {
@@ -381,6 +395,7 @@ ContainerSpec build_container_spec(const SpecInputs& inputs) {
     spec.process = process_spec(inputs, hostname);
     spec.mounts = all_mounts(inputs);
     spec.namespaces = namespaces(inputs);
+    add_user_namespace(inputs, spec);
     add_time_offsets(service.time_offsets, spec);
     spec.cgroups_path = inputs.cgroups_path;
     spec.resources = resources(inputs);

@@ -42,6 +42,8 @@ struct SpecInputs {
 
     std::string cgroups_path;       ///< below the cgroup root
     std::string network_namespace;  ///< NamespaceSpec::path of the one to join ("fd:netns"); empty: a new one
+    /// Of the service's own user namespace, which is joined; empty with `userns_mode: host`.
+    std::vector<IdMapping> uid_mappings, gid_mappings;
     std::string host_hostname;  ///< what a container in the host's network is called unless its service says
     /// Of the container whose network it shares, and this with it; empty: none.
     std::string network_hostname;
@@ -59,6 +61,8 @@ struct SpecInputs {
 inline constexpr const char* kSharedPidNamespace = "fd:pid";
 inline constexpr const char* kSharedIpcNamespace = "fd:ipc";
 inline constexpr const char* kSharedMemory = "fd:shm";
+/// And for a user namespace of its own.
+inline constexpr const char* kOwnUserNamespace = "fd:user";
 
 /// `file:line:column`, or empty.
 std::string origin_text(const compose::Position& position);

@@ -1,3 +1,3 @@
 stack_test(unit_engine unit
-  SOURCES engine_cdi_test.cpp engine_cgroup_parents_test.cpp engine_data_usage_test.cpp engine_project_scope_test.cpp engine_volume_fill_test.cpp engine_volume_store_test.cpp
+  SOURCES engine_cdi_test.cpp engine_cgroup_parents_test.cpp engine_data_usage_test.cpp engine_id_ranges_test.cpp engine_project_scope_test.cpp engine_volume_fill_test.cpp engine_volume_store_test.cpp
   LIBRARIES stack_engine stack_test_support)

@@ -280,6 +280,22 @@ TEST(SpecBuilder, MakesATimeNamespaceForWhoeverHasOffsets) {
     EXPECT_EQ(spec.time_offsets.at("boottime"), (TimeOffset{2'592'000, 0}));
 }
 
+TEST(SpecBuilder, JoinsAUserNamespaceOfItsOwnAndMapsTheOwnersOfWhatIsBound) {
+    SpecInputs in = inputs();
+    in.mounts = {{"/data", "/srv/data", true, "", ""}};
+    in.service.user_namespace_ids = 1000;
+    EXPECT_THAT(error_of([&] { build_container_spec(in); }).message(), HasSubstr("no ids"));
+    in.uid_mappings = {{0, 200000, 1000}};
+    in.gid_mappings = {{0, 300000, 1000}};
+    const ContainerSpec spec = build_container_spec(in);
+    EXPECT_THAT(spec.namespaces, Contains(NamespaceSpec{NamespaceKind::user, "fd:user"}));
+    EXPECT_EQ(spec.uid_mappings, in.uid_mappings);
+    EXPECT_EQ(spec.gid_mappings, in.gid_mappings);
+    for (const MountSpec& mount : spec.mounts)
+        EXPECT_EQ(::testing::Matches(Contains("idmap"))(mount.options), mount.type == "bind")
+            << mount.destination;
+}
+
 TEST(SpecBuilder, HandsDevicesAndTheirRulesOn) {
     SpecInputs in = inputs();
     in.devices = {{.path = "/dev/kvm", .major = 10, .minor = 232}};
