@@ -101,6 +101,7 @@ std::uint32_t find_ids(const IdKind& kind, const std::vector<IdLease>& leases, s
     const auto read = [](const char* path) { return read_file_if_exists(path).value_or(""); };
     const IdPool pool = id_pool({read(kind.subordinate), read(kind.accounts), read(kind.own_map)});
     std::vector<IdRange> taken;
+    taken.reserve(leases.size());
     for (const IdLease& lease : leases) taken.push_back({lease.ids.*kind.first, lease.ids.size});
     if (const auto first = first_free(pool, taken, size)) return *first;
     throw Error{ErrorKind::conflict,
