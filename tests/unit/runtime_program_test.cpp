@@ -99,6 +99,31 @@ TEST(InitProgram, OldHybridHostInUserNamespace) {
     EXPECT_TRUE(matches_golden("runtime/old_hybrid.txt", text_of(spec, facts)));
 }
 
+TEST(InitProgram, UserNamespaceHooksAndWhatElseTakesTheParent) {
+    ContainerSpec spec = web();
+    for (const NamespaceKind kind : {NamespaceKind::user, NamespaceKind::time})
+        spec.namespaces.push_back({kind, ""});
+    spec.uid_mappings = spec.gid_mappings = {{0, 100000, 65536}};
+    spec.time_offsets = {{"monotonic", {3600, 0}}, {"boottime", {-7, 5}}};
+    spec.domainname = "example.org";
+    spec.net_devices = {{"ib0", "eth1"}};
+    spec.sysctl = {{"net/ipv4/conf/eth1/forwarding", "1"}};
+    spec.mounts.push_back({"/srv", "bind", "/host/srv", {"rbind", "idmap"}, ""});
+    spec.hooks.create_runtime = {{"/usr/bin/before", {"before", "a"}, {}, 5}};
+    spec.hooks.create_container = {{"/usr/bin/inside", {}, {"A=b"}, std::nullopt}};
+    spec.hooks.start_container = {{"/usr/bin/last", {}, {}, std::nullopt}};
+    spec.process.io_priority = IoPrioritySpec{"IOPRIO_CLASS_BE", 4};
+    spec.process.scheduler = SchedulerSpec{"SCHED_BATCH", 3, 0, {}, 0, 0, 0};
+    spec.process.final_cpu_affinity = "0-1";
+    spec.personality = 0x0008;
+    LaunchShape shape;
+    shape.id_maps = 1;
+    shape.start_socket = true;
+    shape.preserve_fds = 2;
+    shape.new_keyring = false;
+    EXPECT_TRUE(matches_golden("runtime/user_namespace.txt", text_of(spec, modern_host(), shape)));
+}
+
 TEST(InitProgram, ExecJoinsAndMountsNothing) {
     ProcessSpec process = web().process;
     process.user = "1000";
