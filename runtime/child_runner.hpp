@@ -67,6 +67,7 @@ class ChildRunner {
     int run(const step::MakeDevice&) noexcept;
     int run(const step::MakeSymlink&) noexcept;
     int run(const step::CheckDevice&) noexcept;
+    int run(const step::CheckNode&) noexcept;
     int run(const step::MaskPath&) noexcept;
     int run(const step::ProtectPath&) noexcept;
     int run(const step::CopyUp&) noexcept;

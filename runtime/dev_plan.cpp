@@ -36,6 +36,10 @@ bool is_in_every_dev(std::string_view name) {
            std::any_of(kDevLinks.begin(), kDevLinks.end(), same);
 }
 
+mode_t node_type(const DeviceSpec& device) {
+    return device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
+}
+
 }  // namespace
 
 DevPlanner::DevPlanner(ProgramBuilder& builder, MountSteps& mounts, const ContainerSpec& spec,
@@ -61,9 +65,14 @@ void DevPlanner::open_spec_devices() {
     for (const DeviceSpec& device : spec_.devices) {
         spec_device_trees_.emplace_back();
         if (device.path.starts_with("/dev/") && is_in_every_dev(device.path.substr(5))) continue;
+        if (device.type == 'p') continue;  // which can be made by anybody
         spec_device_trees_.back() = b_.new_slot(fmt::format("device{}", spec_device_trees_.size() - 1));
-        b_.purpose(fmt::format("opening device {}", device.path));
+        b_.purpose(fmt::format("opening device {}", device.path), std::nullopt,
+                   "a user namespace may make no devices: the host's of that path is bound");
         clone_private(device.path, spec_device_trees_.back());
+        b_.add(step::CheckNode{spec_device_trees_.back(), node_type(device),
+                               static_cast<std::uint32_t>(device.major),
+                               static_cast<std::uint32_t>(device.minor)});
     }
 }
 
@@ -144,13 +153,12 @@ void DevPlanner::add_device(const DeviceSpec& device, Slot root) {
     const std::string name = path.substr(in_dev ? 5 : 1);
     if (in_dev && is_in_every_dev(name)) return;
     b_.purpose(fmt::format("making device {}", path));
-    if (bind_devices_) {
+    if (bind_devices_ && device.type != 'p') {
         const Slot tree = spec_device_trees_.at(static_cast<std::size_t>(&device - spec_.devices.data()));
         mounts_.attach(tree, in_dev ? dev_ : root, name, step::OpenMountPoint::Kind::file, true, false);
         return;
     }
-    const mode_t type = device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
-    b_.add(step::MakeDevice{in_dev ? dev_ : root, name, type | (device.mode & 07777),
+    b_.add(step::MakeDevice{in_dev ? dev_ : root, name, node_type(device) | (device.mode & 07777),
                             static_cast<std::uint32_t>(device.major),
                             static_cast<std::uint32_t>(device.minor), device.uid, device.gid});
 }

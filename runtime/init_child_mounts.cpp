@@ -267,6 +267,14 @@ int ChildRunner::run(const step::CheckDevice& step) noexcept {
     return 0;
 }
 
+int ChildRunner::run(const step::CheckNode& step) noexcept {
+    struct stat info {};
+    if (::fstat(fd(step.node), &info) < 0) return errno;
+    if ((info.st_mode & S_IFMT) != step.type || info.st_rdev != ::makedev(step.major, step.minor))
+        return fail(EINVAL, FailureDetail::wrong_kind);
+    return 0;
+}
+
 int ChildRunner::run(const step::MaskPath& step) noexcept {
     const ScopedFd target{sys::open_in(fd(step.root), step.path.c_str(), O_PATH)};
     if (target.fd < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : errno;

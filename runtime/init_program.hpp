@@ -207,6 +207,11 @@ struct CheckDevice {  ///< opens `name` in `dir` as O_PATH and checks that it is
     std::uint32_t major = 0, minor = 0;
     Slot out;
 };
+struct CheckNode {  ///< that what was opened is this device of the host
+    Slot node;
+    mode_t type = 0;  ///< S_IFCHR or S_IFBLK
+    std::uint32_t major = 0, minor = 0;
+};
 struct MaskPath {  ///< hides a file behind the null device, a directory behind an empty one; missing is fine
     Slot root;
     std::string path;
@@ -325,11 +330,11 @@ using Action =
                  SetOomScore, SetExecLabel, WriteSysctl, OpenHostPath, CloneHostTree, IdMapMount,
                  CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay, MakeOverlayByMount,
                  OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice,
-                 MakeSymlink, CheckDevice, MaskPath, ProtectPath, CopyUp, OpenOwnRoot, OpenDirectory,
-                 OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal, ResolveUser, OwnTerminal,
-                 SetUmask, SetRlimit, SetIoPriority, SetScheduler, SetAffinity, SetPersonality,
-                 ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges, InstallSeccomp,
-                 SetBounding, SetIds, SetCapabilities, Execute>;
+                 MakeSymlink, CheckDevice, CheckNode, MaskPath, ProtectPath, CopyUp, OpenOwnRoot,
+                 OpenDirectory, OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal,
+                 ResolveUser, OwnTerminal, SetUmask, SetRlimit, SetIoPriority, SetScheduler, SetAffinity,
+                 SetPersonality, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
+                 InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
 

@@ -160,6 +160,10 @@ class StepWords {
     std::string operator()(const step::CheckDevice& s) const {
         return fmt::format("check device {}/{} {}:{}{}", slot(s.dir), s.name, s.major, s.minor, into(s.out));
     }
+    std::string operator()(const step::CheckNode& s) const {
+        return fmt::format("check that {} is {} device {}:{}", slot(s.node),
+                           S_ISBLK(s.type) ? "block" : "character", s.major, s.minor);
+    }
     std::string operator()(const step::MaskPath& s) const {
         return fmt::format("mask {}/{}", slot(s.root), s.path);
     }

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -206,6 +207,11 @@ struct FactOf {
     }
     Error operator()(const step::OpenNull&) const { return device("null"); }
     Error operator()(const step::CheckDevice& step) const { return device(step.name); }
+    Error operator()(const step::CheckNode& step) const {
+        return Error{ErrorKind::invalid_input,
+                     fmt::format("the host has something else there than {} device {}:{}",
+                                 S_ISBLK(step.type) ? "block" : "character", step.major, step.minor)};
+    }
     Error operator()(const step::OpenDirectory& step) const {
         if (static_cast<FailureDetail>(report.detail) == FailureDetail::wrong_kind)
             return Error{ErrorKind::failed,

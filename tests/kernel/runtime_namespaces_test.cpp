@@ -5,6 +5,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -56,6 +57,23 @@ TEST_F(RuntimeNamespaces, OverlayOfAUserNamespaceShowsTheImagesIds) {
     EXPECT_EQ(info.st_uid, 100007u);
     EXPECT_EQ(info.st_gid, 100008u);
     EXPECT_EQ(read_file("/proc/self/mountinfo").find(wanted.root.upper), std::string::npos);
+}
+
+TEST_F(RuntimeNamespaces, DevicesOfAUserNamespaceAreTheHostsAndWhatTheyAreSaidToBe) {
+    const std::string zero = dir().file("zero"), file = dir().write("file", "canary");
+    ASSERT_EQ(::mknod(zero.c_str(), S_IFCHR | 0666, makedev(1, 5)), 0);
+    ContainerSpec wanted = shifted({"sh", "-c", fmt::format("stat -c '%F %t:%T' {} /dev/pipe", zero)});
+    wanted.devices = {{zero, 'c', 1, 5}, {"/dev/pipe", 'p', 0, 0}};
+    EXPECT_EQ(run(wanted).out, "character special file 1:5\nfifo 0:0\n");
+    const auto refused = [&](const DeviceSpec& device) {
+        wanted.devices = {device};
+        return run(wanted).error;
+    };
+    EXPECT_THAT(refused({zero, 'c', 1, 3}),
+                HasSubstr("the host has something else there than character device 1:3"));
+    EXPECT_THAT(refused({zero, 'b', 1, 5}), HasSubstr("something else there than block device 1:5"));
+    EXPECT_THAT(refused({file, 'c', 1, 5}), HasSubstr("something else there than character device 1:5"));
+    EXPECT_THAT(refused({"/dev/no-such", 'c', 1, 5}), HasSubstr("opening device /dev/no-such"));
 }
 
 TEST_F(RuntimeNamespaces, OverlayOfAUserNamespaceNeedsNoLayerAppend) {
