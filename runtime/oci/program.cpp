@@ -41,7 +41,7 @@ systemd::Bus Program::bus(bool user) const {
     for (const char* place : {"/stack-systemd", "/../libexec/stack/stack-systemd"})
         if (const std::string path = directory + place; !directory.empty() && is_program(path))
             return {path, user};
-    throw Error{ErrorKind::not_found, "the program stack-systemd, which asks systemd, is not installed"}
+    throw Error{ErrorKind::not_supported, "the program stack-systemd, which asks systemd, is not installed"}
         .with_hint(
             "it belongs beside stack-runtime or in ../libexec/stack; without systemd, leave --systemd-cgroup "
             "away");

@@ -43,7 +43,7 @@ class Program {
         if (!cgroups_) cgroups_ = detect_cgroups(mountinfo());
         return *cgroups_;
     }
-    /// Where stack-systemd is: beside this program, else in ../libexec/stack. Throws Error(not_found).
+    /// Where stack-systemd is: beside this program, else in ../libexec/stack. Throws Error(not_supported).
     [[nodiscard]] systemd::Bus bus(bool user) const;
     const HostFacts& facts() {
         if (!facts_) facts_ = probe_host_facts({.overlay = false, .mountinfo = mountinfo()});
