@@ -55,11 +55,12 @@ UniqueFd open_namespace(pid_t pid, const char* kind) {
     return space;
 }
 
-// Until the parent has closed its end. Not inlined, so that tests can look into it.
-[[noreturn, gnu::noinline]] void hold_namespace_in_child(int parents_end, int life) {
-    char byte;
-    ::close(parents_end);
-    while (::read(life, &byte, 1) < 0 && errno == EINTR) {
+// Until the parent has closed its end, with nothing else open: it may have come with the end of another holder's pipe, made by
+// another thread at the same moment, and each would wait for the other. Not inlined, so that tests can look into it.
+[[noreturn, gnu::noinline]] void hold_namespace_in_child(int life) {
+    ::dup2(life, STDIN_FILENO);
+    ::syscall(SYS_close_range, 1u, ~0u, 0u);
+    for (char byte; ::read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR;) {
     }
     ::_exit(0);
 }
@@ -75,7 +76,7 @@ class NamespaceHolder {
         arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
         arguments.exit_signal = SIGCHLD;
         const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-        if (pid == 0) hold_namespace_in_child(alive_.write.get(), alive_.read.get());
+        if (pid == 0) hold_namespace_in_child(alive_.read.get());
         if (pid < 0) {
             Error error = Error::from_errno(errno, "make a user namespace");
             if (error.code() == ENOSPC || error.code() == EUSERS)

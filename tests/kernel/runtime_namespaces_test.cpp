@@ -1,5 +1,6 @@
 // Namespaces new and joined, user namespaces with what they take, clocks, idmapped mounts.
 #include "runtime/base/path_at.hpp"
+#include "runtime/id_maps.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/default_mounts.hpp"
 
@@ -8,8 +9,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -292,6 +296,22 @@ TEST_F(RuntimeNamespaces, FailuresOnBothSidesOfTheUserNamespaceLeaveNothing) {
     EXPECT_THAT(run(wanted).error, HasSubstr("uid_map"));
     wanted.uid_mappings.clear();
     EXPECT_THAT(run(wanted).error, HasSubstr("needs uid and gid mappings"));
+}
+
+// A supervisor starts several containers at once: the processes that hold namespaces must not wait for one another.
+TEST(IdMaps, NamespacesAreMadeBesideEachOther) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const std::vector<IdMapping> maps{{0, 100000, 10}};
+    std::atomic<int> made = 0;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+        threads.emplace_back([&] {
+            for (int round = 0; round < 50; ++round)
+                made +=
+                    make_id_map_namespace(maps, maps).valid() && make_owned_network(maps, maps).user.valid();
+        });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(made, 200);
 }
 
 }  // namespace
