@@ -214,12 +214,14 @@ void Downloads::hear(Download& download) {
     if (note->kind == registry::NoteKind::retry) return events_.retry(note->message, note->retry_in);
     const bool done = note->kind == registry::NoteKind::done;
     grow(download, done ? download.file.bytes() : note->bytes);
+    std::uint64_t have = 0;
     {
         const std::lock_guard lock{mutex_};
         if (!done || download.again) return;
+        have = download.have;  // now: whoever rejects it from here on makes it none
     }
     download.transfer.reset();
-    if (const std::uint64_t have = bytes_of(download); have < download.blob.size)
+    if (have < download.blob.size)
         throw Error{ErrorKind::failed, fmt::format("only {} of {} bytes of {} came", have, download.blob.size,
                                                    download.blob.digest)};
     finish(download);
