@@ -261,6 +261,7 @@ HubOptions HostLab::options(const std::string& project) const {
 HostLab::Container HostLab::make_container(Hub& hub, const std::string& id,
                                            const std::vector<std::string>& networks) {
     std::vector<EndpointSpec> seats;
+    seats.reserve(networks.size());
     for (const std::string& network : networks) seats.push_back(seat_on(network));
     Container result;
     result.seats = hub.allocate(id, std::move(seats));

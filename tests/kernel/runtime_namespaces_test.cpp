@@ -303,8 +303,10 @@ TEST(IdMaps, NamespacesAreMadeBesideEachOther) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     const std::vector<IdMapping> maps{{0, 100000, 10}};
     std::atomic<int> made = 0;
+    constexpr int kThreads = 4;
     std::vector<std::thread> threads;
-    for (int thread = 0; thread < 4; ++thread)
+    threads.reserve(kThreads);
+    for (int thread = 0; thread < kThreads; ++thread)
         threads.emplace_back([&] {
             for (int round = 0; round < 50; ++round)
                 made +=
