@@ -2,6 +2,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/placeholder.hpp"
 #include "runtime/cgroup_layout.hpp"
 #include "runtime/cgroup_plan.hpp"
 #include "runtime/systemd/resource_properties.hpp"
@@ -21,15 +22,6 @@
 namespace stack {
 
 namespace {
-
-/// Waits for the end of file on its standard input, with nothing else open. Not inlined, so that tests can look into it.
-[[noreturn, gnu::noinline]] void run_placeholder_in_child(int life) {
-    ::dup2(life, STDIN_FILENO);
-    ::syscall(SYS_close_range, 1u, ~0u, 0u);
-    for (char byte; ::read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR;) {
-    }
-    ::_exit(0);
-}
 
 /// Where systemd keeps the process: the v2 hierarchy, or systemd's own one of v1.
 std::string cgroup_of(pid_t pid) {

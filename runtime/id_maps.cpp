@@ -2,6 +2,7 @@
 
 #include "runtime/base/child_process.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/base/placeholder.hpp"
 #include "runtime/base/text.hpp"
 
 #include <errno.h>
@@ -55,16 +56,6 @@ UniqueFd open_namespace(pid_t pid, const char* kind) {
     return space;
 }
 
-// Until the parent has closed its end, with nothing else open: it may have come with the end of another holder's pipe, made by
-// another thread at the same moment, and each would wait for the other. Not inlined, so that tests can look into it.
-[[noreturn, gnu::noinline]] void hold_namespace_in_child(int life) {
-    ::dup2(life, STDIN_FILENO);
-    ::syscall(SYS_close_range, 1u, ~0u, 0u);
-    for (char byte; ::read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR;) {
-    }
-    ::_exit(0);
-}
-
 // A process that is born into new namespaces and does nothing there; they outlive it by descriptors.
 class NamespaceHolder {
   public:
@@ -76,7 +67,7 @@ class NamespaceHolder {
         arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
         arguments.exit_signal = SIGCHLD;
         const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-        if (pid == 0) hold_namespace_in_child(alive_.read.get());
+        if (pid == 0) run_placeholder_in_child(alive_.read.get());
         if (pid < 0) {
             Error error = Error::from_errno(errno, "make a user namespace");
             if (error.code() == ENOSPC || error.code() == EUSERS)

@@ -2,12 +2,13 @@
 //
 //   step                                          if it fails, or this process is killed here
 //   config.json read and checked                  nothing is there
-//   directory, lock, state.json, config.json      a record without a process: `delete --force`
+//   directory, lock, state.json                   a record without a process: `delete --force`
 //   cgroup with its limits                        the record names it
 //   process                                       it dies with our end of its channel
 //   state.json with the process
 //   prestart, createRuntime, createContainer      failure: process killed, all removed, poststop hooks run
-//   gate; terminal and pidfd handed over, pid file written
+//   gate, if anything is handed over there; config.json, without which nobody can start it; terminal and pidfd handed
+//   over, pid file written
 #pragma once
 
 #include "runtime/launcher.hpp"

@@ -21,7 +21,7 @@ CHILDREN = {
     "runtime/child_namespaces.cpp": ["11ChildRunner"],
     "runtime/child_hooks.cpp": ["11ChildRunner"],
     "runtime/child_listener.cpp": ["11ChildRunner"],
-    "runtime/id_maps.cpp": ["23hold_namespace_in_child"],
+    "runtime/id_maps.cpp": ["24run_placeholder_in_child"],
     "runtime/cgroup_systemd.cpp": ["24run_placeholder_in_child"],
     "runtime/base/child_process.cpp": ["13exec_in_child"],
     "runtime/keeper/start_keeper.cpp": ["19fork_again_in_child", "20exec_keeper_in_child"],
