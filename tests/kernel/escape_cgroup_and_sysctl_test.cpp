@@ -4,6 +4,7 @@
 #include "tests/kernel/escape_fixture.hpp"
 
 #include <filesystem>
+#include <regex>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -52,6 +53,12 @@ class EscapeCgroup : public EscapeTest {
     std::optional<Cgroup> own_, neighbour_;
 };
 
+// Without a namespace the view is the host's, where the groups of other tests come and go under find.
+std::string without_vanished(const std::string& said) {
+    static const std::regex kVanished{"find: /sys/fs/cgroup/[^\n]*: No such file or directory\n"};
+    return std::regex_replace(said, kVanished, "");
+}
+
 // CVE-2022-0492, and CVE-2023-25809 for the form without a namespace.
 TEST_F(EscapeCgroup, NothingInTheViewCanBeWrittenOrMade) {
     const char* script =
@@ -64,7 +71,8 @@ TEST_F(EscapeCgroup, NothingInTheViewCanBeWrittenOrMade) {
         "mount -t cgroup2 none /tmp 2>/dev/null && echo mounted; "
         "unshare -C true 2>/dev/null && echo unshared; true";
     for (const bool own_namespace : {true, false})
-        EXPECT_EQ(run_in_group({"sh", "-c", script}, own_namespace).out, "") << own_namespace;
+        EXPECT_EQ(without_vanished(run_in_group({"sh", "-c", script}, own_namespace).out), "")
+            << own_namespace;
 }
 
 TEST_F(EscapeCgroup, NeighboursAreNotInTheView) {
