@@ -1,5 +1,5 @@
 // From decisions by name to a classic BPF program (seccomp(2), Documentation/userspace-api/seccomp_filter.rst):
-// architecture, then a binary search over runs of numbers with the same decision, then its return or argument check.
+// architecture, then a search tree over runs of numbers with the same decision, then its return or argument check.
 // Arguments are compared by their low 32 bits where the kernel's own parameter has 32: comparing all 64 would let a
 // caller pass the filter with junk in the high half (CVE-2019-10063).
 #include "runtime/base/error.hpp"
@@ -16,8 +16,8 @@
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <iterator>
 #include <optional>
+#include <utility>
 
 namespace stack {
 
@@ -123,21 +123,88 @@ std::vector<Run> runs_of(const std::map<std::string, SyscallDecision>& profile, 
     return runs;
 }
 
-Code search(std::vector<Run>::const_iterator begin, std::vector<Run>::const_iterator end) {
-    if (std::next(begin) == end) return leaf(begin->decision);
-    const auto middle = begin + (end - begin) / 2;
-    const Code below = search(begin, middle), above = search(middle, end);
-    Code code;
-    if (below.size() <= 255) {
-        code.push_back(jump(BPF_JGE, middle->first, below.size(), 0));
-    } else {  // conditional jumps reach 255 instructions
-        code.push_back(jump(BPF_JGE, middle->first, 0, 1));
-        code.push_back(jump_always(below.size()));
-    }
-    code.insert(code.end(), below.begin(), below.end());
-    code.insert(code.end(), above.begin(), above.end());
-    return code;
+// A decision that takes no look at arguments is one instruction, and the same for every run that has it.
+bool is_plain(SyscallDecision decision) {
+    return leaf(decision).size() == 1;
 }
+
+// The kernel translates each instruction and then tries the filter on every number it knows, at each installation: so plain
+// returns exist once, behind the tree, and wide runs lie near its root.
+class SearchTree {
+  public:
+    explicit SearchTree(const std::vector<Run>& runs) : runs_{runs} {
+        emit(0, runs.size());
+        for (const SyscallDecision decision :
+             {SyscallDecision::allow, SyscallDecision::deny, SyscallDecision::absent})
+            place(decision);
+    }
+    Code take() { return std::move(code_); }
+
+  private:
+    struct Exit {
+        std::size_t instruction;
+        bool on_true;
+        SyscallDecision decision;
+    };
+
+    void emit(std::size_t begin, std::size_t end) {
+        if (begin + 1 == end) {
+            const Code code = leaf(runs_[begin].decision);
+            code_.insert(code_.end(), code.begin(), code.end());
+            return;
+        }
+        const std::size_t middle = split_point(begin, end), at = code_.size();
+        code_.push_back(jump(BPF_JGE, runs_[middle].first, 0, 0));
+        branch(at, false, begin, middle);
+        branch(at, true, middle, end);
+    }
+
+    void branch(std::size_t at, bool on_true, std::size_t begin, std::size_t end) {
+        if (begin + 1 == end && is_plain(runs_[begin].decision)) {
+            exits_.push_back({at, on_true, runs_[begin].decision});
+            return;
+        }
+        aim(at, on_true);
+        emit(begin, end);
+    }
+
+    void place(SyscallDecision decision) {
+        bool used = false;
+        for (const Exit& exit : exits_) {
+            if (exit.decision != decision) continue;
+            aim(exit.instruction, exit.on_true);
+            used = true;
+        }
+        if (used) code_.push_back(leaf(decision).front());
+    }
+
+    // At what comes next.
+    void aim(std::size_t instruction, bool on_true) {
+        const std::size_t distance = code_.size() - instruction - 1;
+        if (distance > 255) throw Error{ErrorKind::internal, "a jump in the seccomp filter is too long"};
+        BpfInstruction& jump = code_[instruction];
+        (on_true ? jump.jump_true : jump.jump_false) = static_cast<std::uint8_t>(distance);
+    }
+
+    // Halves the numbers rather than the runs.
+    [[nodiscard]] std::size_t split_point(std::size_t begin, std::size_t end) const {
+        const auto width = [&](std::size_t i) {
+            return i + 1 < runs_.size() ? runs_[i + 1].first - runs_[i].first : 1;
+        };
+        std::size_t total = 0, below = 0;
+        for (std::size_t i = begin; i < end; ++i) total += width(i);
+        std::size_t middle = begin;
+        while (middle + 1 < end && 2 * (below + width(middle)) <= total) below += width(middle++);
+        // Whichever side of the run in the middle is the more even one.
+        if (middle == begin || (middle + 1 < end && total - 2 * below > 2 * (below + width(middle)) - total))
+            ++middle;
+        return middle;
+    }
+
+    const std::vector<Run>& runs_;
+    std::vector<Exit> exits_;
+    Code code_;
+};
 
 std::vector<std::uint32_t> architectures() {
     const std::uint32_t native = ::seccomp_arch_native();
@@ -159,7 +226,7 @@ std::vector<BpfInstruction> compile_filter(const std::map<std::string, SyscallDe
         // x32 calls carry bit 30 in their number and so are beyond the last known one: ENOSYS.
         const std::vector<Run> runs = runs_of(profile, arch);
         Code body{load(kNumberOffset)};
-        const Code tree = search(runs.begin(), runs.end());
+        const Code tree = SearchTree{runs}.take();
         body.insert(body.end(), tree.begin(), tree.end());
         program.push_back(jump(BPF_JEQ, arch, 1, 0));
         program.push_back(jump_always(body.size()));
