@@ -64,6 +64,7 @@ class ChildRunner {
     int run(const step::EnterRoot&) noexcept;
     int run(const step::OpenMountPoint&) noexcept;
     int run(const step::AttachMount&) noexcept;
+    int run(const step::AttachInside&) noexcept;
     int run(const step::MakeDevice&) noexcept;
     int run(const step::MakeSymlink&) noexcept;
     int run(const step::CheckDevice&) noexcept;

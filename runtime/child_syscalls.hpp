@@ -73,6 +73,10 @@ inline int attach(int mount, int target) noexcept {
     return static_cast<int>(
         ::syscall(SYS_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
+/// A last part that is a link is not followed.
+inline int attach_inside(int mount, int dir, const char* name) noexcept {
+    return static_cast<int>(::syscall(SYS_move_mount, mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH));
+}
 inline int set_mount_attributes(int mount, const char* path, unsigned flags,
                                 const mount_attr& attributes) noexcept {
     return static_cast<int>(::syscall(SYS_mount_setattr, mount, path, flags, &attributes, sizeof attributes));

@@ -221,6 +221,15 @@ int ChildRunner::run(const step::AttachMount& step) noexcept {
     return 0;
 }
 
+int ChildRunner::run(const step::AttachInside& step) noexcept {
+    if (fd(step.mount) < 0) return 0;
+    if (::mkdirat(fd(step.dir), step.name.c_str(), 0755) < 0 && errno != EEXIST)
+        return fail(errno, FailureDetail::making_directory, step.name);
+    if (sys::attach_inside(fd(step.mount), fd(step.dir), step.name.c_str()) < 0) return errno;
+    if (!step.keep) close(step.mount);
+    return 0;
+}
+
 int ChildRunner::run(const step::MakeDevice& step) noexcept {
     const char* name = ::strrchr(step.path.c_str(), '/');
     ScopedFd parent{-1};

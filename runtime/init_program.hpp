@@ -190,6 +190,13 @@ struct AttachMount {
     Slot target;        ///< closed afterwards
     bool keep = false;  ///< the mount's descriptor is used again
 };
+/// On a directory made for it in a file system of our own making, where nobody else has been.
+struct AttachInside {
+    Slot mount;
+    Slot dir;
+    std::string name;
+    bool keep = false;  ///< the mount's descriptor is used again
+};
 struct MakeDevice {
     Slot dir;
     std::string path;  ///< below `dir`, parents created
@@ -329,8 +336,8 @@ using Action =
                  Respawn, NewClocks, NewSession, NewKeyring, SetHostname, SetDomainname, ResetSignals,
                  SetOomScore, SetExecLabel, WriteSysctl, OpenHostPath, CloneHostTree, IdMapMount,
                  CloneOpenFile, SetMountAttributes, MakeFilesystem, MakeOverlay, MakeOverlayByMount,
-                 OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, MakeDevice,
-                 MakeSymlink, CheckDevice, CheckNode, MaskPath, ProtectPath, CopyUp, OpenOwnRoot,
+                 OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, AttachInside,
+                 MakeDevice, MakeSymlink, CheckDevice, CheckNode, MaskPath, ProtectPath, CopyUp, OpenOwnRoot,
                  OpenDirectory, OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal,
                  ResolveUser, OwnTerminal, SetUmask, SetRlimit, SetIoPriority, SetScheduler, SetAffinity,
                  SetPersonality, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,

@@ -147,6 +147,9 @@ class StepWords {
     std::string operator()(const step::AttachMount& s) const {
         return fmt::format("attach {} to {}", slot(s.mount), slot(s.target));
     }
+    std::string operator()(const step::AttachInside& s) const {
+        return fmt::format("attach {} in {} as {}", slot(s.mount), slot(s.dir), s.name);
+    }
     std::string operator()(const step::MakeDevice& s) const {
         return fmt::format("make device {}/{} {} {}:{} {:o}", slot(s.dir), s.path,
                            S_ISBLK(s.mode)    ? 'b'

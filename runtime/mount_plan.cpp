@@ -186,13 +186,12 @@ class MountPlanner {
         const Slot base = mounts_.mount("/sys/fs/cgroup", root_, path, "tmpfs", MountRequest{}, kQuiet,
                                         {{"mode", "755"}, {"size", "64k"}}, true);
         for (const auto& [name, tree] : cgroup_trees_) {
-            b_.add(step::SetMountAttributes{tree, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
-            mounts_.attach(tree, base, name, step::OpenMountPoint::Kind::like_source, true, false);
+            mounts_.attach(tree, base, name, step::OpenMountPoint::Kind::directory, true, false);
             if (name.find(',') == std::string::npos) continue;
             for (const std::string& controller : split(name, ','))
                 b_.add(step::MakeSymlink{base, controller, name});
         }
-        b_.add(step::SetMountAttributes{base, MOUNT_ATTR_RDONLY, 0, 0, false});
+        b_.add(step::SetMountAttributes{base, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
     }
 
     // --- the spec's mounts ----------------------------------------------------------------------------------------

@@ -40,14 +40,23 @@ Slot MountSteps::make(const std::string& slot, const char* type, const MountRequ
     const bool named = entry.spec && !entry.spec->source.empty();
     b_.add(
         step::MakeFilesystem{type, named ? entry.spec->source : type, std::move(options), attributes, mount});
+    if (std::string_view{type} == "tmpfs") own_.push_back(mount);
     return mount;
 }
 
 void MountSteps::attach(Slot mount, Slot base, std::string path, step::OpenMountPoint::Kind kind,
                         bool no_links, bool keep) {
+    if (is_own(base) && kind == step::OpenMountPoint::Kind::directory && path.find('/') == path.npos) {
+        b_.add(step::AttachInside{mount, base, std::move(path), keep || is_used_again(mount)});
+        return;
+    }
     const Slot target = b_.new_slot("at-" + path);
     b_.add(step::OpenMountPoint{base, std::move(path), kind, mount, no_links, false, target});
     b_.add(step::AttachMount{mount, target, keep || is_used_again(mount)});
+}
+
+bool MountSteps::is_own(Slot base) const {
+    return std::find(own_.begin(), own_.end(), base) != own_.end();
 }
 
 bool MountSteps::is_used_again(Slot mount) const {

@@ -37,8 +37,11 @@ class MountSteps {
     void finish();
 
   private:
+    [[nodiscard]] bool is_own(Slot base) const;
+
     ProgramBuilder& b_;
     const std::string& label_;
+    std::vector<Slot> own_;
     std::vector<Slot> read_only_;
 };
 
