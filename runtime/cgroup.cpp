@@ -52,14 +52,14 @@ bool Cgroup::has_v1(std::string_view controller) const {
 int Cgroup::controller_dir(std::string_view controller) const {
     for (const Hierarchy& hierarchy : v1_)
         for (const std::string& name : hierarchy.controllers)
-            if (name == controller) return hierarchy.dir.get();
+            if (name == controller) return hierarchy.dir();
     return unified_.get();
 }
 
 int Cgroup::tree_dir() const {
     if (unified_.valid()) return unified_.get();
     const int freezer = controller_dir("freezer");
-    return freezer >= 0 ? freezer : v1_.front().dir.get();
+    return freezer >= 0 ? freezer : v1_.front().dir();
 }
 
 Cgroup Cgroup::create(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
@@ -89,15 +89,19 @@ Cgroup Cgroup::make(const CgroupLayout& layout, const std::string& path, const R
     group.layout_ = layout;
     undo.push([layout, path] { prune_empty_parents(layout, path); });
     const auto make_in = [&](const std::string& mount, Kind kind,
-                             const std::vector<std::string>& controllers) {
-        cgroup_tree::MadeDirectory made = cgroup_tree::make(mount, parts, kind, controllers);
-        if (made.created) undo.push([mount, path] { cgroup_tree::remove(mount, path); });
+                             const std::vector<std::string>& controllers) -> UniqueFd {
+        cgroup_tree::MadeDirectory made{
+            {}, kind == Kind::v1 && cgroup_tree::make_last_part(mount, path, controllers)};
+        if (!made.created) made = cgroup_tree::make(mount, parts, kind, controllers);
+        if (made.created) undo.push([mount = mount, path] { cgroup_tree::remove(mount, path); });
         return std::move(made.dir);
     };
     if (layout.has_unified()) group.unified_ = make_in(layout.unified_mount, Kind::v2, plan.v2_controllers);
-    for (const auto& [mount, controllers] : cgroup_tree::v1_by_mount(layout))
-        if (any_of_them(controllers, plan.v1_controllers))
-            group.add_hierarchy(mount, controllers, make_in(mount, Kind::v1, controllers));
+    for (const auto& [mount, controllers] : cgroup_tree::v1_by_mount(layout)) {
+        if (!any_of_them(controllers, plan.v1_controllers)) continue;
+        make_in(mount, Kind::v1, controllers);
+        group.add_hierarchy(mount, controllers);
+    }
     const auto directory_of = [&](const std::string& controller) { return group.controller_dir(controller); };
     cgroup_limits::perform(plan.v1_writes, directory_of);
     cgroup_limits::perform(plan.v2_writes, [&](const std::string&) { return group.unified_.get(); });
@@ -124,10 +128,23 @@ void Cgroup::restrict_devices(const ResourceSpec& resources, DevicePrograms& pro
     }
 }
 
-void Cgroup::add_hierarchy(const std::string& mount, std::vector<std::string> controllers, UniqueFd dir) {
-    Hierarchy hierarchy{std::move(controllers), std::move(dir), {}};
-    hierarchy.tasks = cgroup_files::open_below(hierarchy.dir.get(), "tasks", O_WRONLY);
-    if (!hierarchy.tasks.valid()) throw_errno(fmt::format("open '{}{}/tasks'", mount, path_));
+int Cgroup::Hierarchy::dir() const {
+    if (!opened.valid()) opened = cgroup_tree::open(path, "");
+    return opened.get();
+}
+
+void Cgroup::add_hierarchy(const std::string& mount, std::vector<std::string> controllers) {
+    Hierarchy hierarchy{std::move(controllers), mount + path_, {}};
+    const std::string tasks = hierarchy.path + "/tasks";
+    const auto open_tasks = [&] {
+        hierarchy.tasks.reset(::open(tasks.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    };
+    open_tasks();
+    if (!hierarchy.tasks.valid() && errno == ENOENT) {  // another command took it for an empty parent
+        cgroup_tree::make(mount, cgroup_tree::components(path_), Kind::v1, hierarchy.controllers);
+        open_tasks();
+    }
+    if (!hierarchy.tasks.valid()) throw_errno(fmt::format("open '{}'", tasks));
     v1_.push_back(std::move(hierarchy));
 }
 
@@ -138,9 +155,9 @@ std::optional<Cgroup> Cgroup::open(const CgroupLayout& layout, const std::string
     group.layout_ = layout;
     if (layout.has_unified()) group.unified_ = cgroup_tree::open(layout.unified_mount, path);
     for (const auto& [mount, controllers] : cgroup_tree::v1_by_mount(layout)) {
-        Hierarchy hierarchy{controllers, cgroup_tree::open(mount, path), {}};
-        if (!hierarchy.dir.valid()) continue;
-        hierarchy.tasks = cgroup_files::open_below(hierarchy.dir.get(), "tasks", O_WRONLY);
+        Hierarchy hierarchy{controllers, mount + path, {}};
+        if (hierarchy.dir() < 0) continue;
+        hierarchy.tasks = cgroup_files::open_below(hierarchy.dir(), "tasks", O_WRONLY);
         if (!hierarchy.tasks.valid()) continue;  // being removed at this moment
         group.v1_.push_back(std::move(hierarchy));
     }
@@ -182,9 +199,9 @@ void Cgroup::apply_devices(const ResourceSpec& resources, Undo& undo) const {
 void Cgroup::join_v1_controllers(const std::vector<std::string>& wanted) {
     for (const auto& [mount, controllers] : cgroup_tree::v1_by_mount(layout_)) {
         if (!any_of_them(controllers, wanted) || has_v1(controllers.front())) continue;
-        add_hierarchy(mount, controllers,
-                      cgroup_tree::make(mount, cgroup_tree::components(path_), Kind::v1, controllers).dir);
-        const int dir = v1_.back().dir.get();
+        cgroup_tree::make(mount, cgroup_tree::components(path_), Kind::v1, controllers);
+        add_hierarchy(mount, controllers);
+        const int dir = v1_.back().dir();
         // A child of a process that was moved is born in the new place: after a few rounds nobody is left behind.
         for (bool moved = true; moved;) {
             moved = false;

@@ -87,13 +87,16 @@ class Cgroup {
   private:
     struct Hierarchy {
         std::vector<std::string> controllers;  // v1 controllers mounted here
-        UniqueFd dir;
+        std::string path;
         UniqueFd tasks;
+        mutable UniqueFd opened{};
+        /// The directory, opened when something but a process goes into it.
+        [[nodiscard]] int dir() const;
     };
     Cgroup() = default;
     static Cgroup make(const CgroupLayout& layout, const std::string& path, const ResourceSpec& resources,
                        CgroupControllers wanted, Undo& undo);
-    void add_hierarchy(const std::string& mount, std::vector<std::string> controllers, UniqueFd dir);
+    void add_hierarchy(const std::string& mount, std::vector<std::string> controllers);
     void join_v1_controllers(const std::vector<std::string>& controllers);
     void refuse_limit_below_use(const ResourceSpec& resources) const;
     void apply_devices(const ResourceSpec& resources, Undo& undo) const;
@@ -115,6 +118,8 @@ bool cgroup_populated(const CgroupLayout& layout, const std::string& path);
 /// for dying processes to leave (EBUSY); then throws Error(conflict). Does not kill.
 void remove_cgroup(const CgroupLayout& layout, const std::string& path,
                    std::chrono::milliseconds limit = std::chrono::milliseconds{2000});
+/// One attempt at the same for a group with nothing in it, be it processes or groups; true when it is gone everywhere.
+bool remove_empty_cgroup(const CgroupLayout& layout, const std::string& path);
 /// Removes `path` and then its ancestors (never the root) in all hierarchies, as far as they are empty.
 void prune_empty_parents(const CgroupLayout& layout, const std::string& path);
 

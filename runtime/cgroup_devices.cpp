@@ -4,6 +4,8 @@
 #include "runtime/base/text.hpp"
 #include "runtime/cgroup_plan.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -119,9 +121,12 @@ std::vector<DeviceRule> effective_device_rules(const ResourceSpec& resources) {
 
 // The v1 controller is a default plus exceptions: "a" sets the default and clears the exceptions.
 std::vector<CgroupWrite> v1_device_writes(const std::vector<DeviceRule>& rules) {
+    const auto last_default =
+        std::find_if(rules.rbegin(), rules.rend(), [](const DeviceRule& rule) { return rule.type == 'a'; });
+    const auto first = last_default == rules.rend() ? rules.begin() : std::prev(last_default.base());
     std::vector<CgroupWrite> writes;
     writes.reserve(rules.size());
-    for (const DeviceRule& rule : rules) writes.push_back(device_write(rule));
+    std::transform(first, rules.end(), std::back_inserter(writes), device_write);
     return writes;
 }
 

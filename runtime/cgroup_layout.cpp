@@ -37,11 +37,10 @@ struct MountLine {
 
 std::vector<MountLine> parse_cgroup_mounts(std::string_view mountinfo) {
     std::vector<MountLine> result;
-    for (const std::string& line : split(mountinfo, '\n')) {
-        const std::size_t dash = line.find(" - ");
-        if (dash == std::string::npos) continue;
-        const std::vector<std::string> left = split(std::string_view{line}.substr(0, dash), ' ');
-        const std::vector<std::string> right = split(std::string_view{line}.substr(dash + 3), ' ');
+    for (std::size_t at = 0; (at = mountinfo.find(" - cgroup", at)) != mountinfo.npos; ++at) {
+        const std::size_t begin = mountinfo.rfind('\n', at) + 1, end = mountinfo.find('\n', at);
+        const std::vector<std::string> left = split(mountinfo.substr(begin, at - begin), ' ');
+        const std::vector<std::string> right = split(mountinfo.substr(at + 3, end - at - 3), ' ');
         if (left.size() < 6 || right.size() < 3) continue;
         if (right[0] != "cgroup" && right[0] != "cgroup2") continue;
         result.push_back({unescape_mount_path(left[4]), right[0], split(right[2], ',')});
@@ -102,7 +101,7 @@ CgroupLayout detect_cgroups(std::string_view mountinfo) {
     const std::string unified = find_unified_mount(mountinfo);
     const std::string controllers =
         unified.empty() ? std::string{} : read_file_if_exists(unified + "/cgroup.controllers").value_or("");
-    return parse_cgroup_layout(mountinfo, read_file("/proc/self/cgroup"), controllers);
+    return parse_cgroup_layout(mountinfo, "", controllers);
 }
 
 }  // namespace stack

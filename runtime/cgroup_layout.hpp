@@ -9,7 +9,7 @@
 namespace stack {
 
 /// Which controllers a group without limits is in. `needed`: memory and processes counted, killed without a race;
-/// `counting`: every v1 hierarchy that keeps statistics too, for whoever reads them. Costs a directory each.
+/// `counting`: every v1 hierarchy that keeps statistics of a group without limits too, for whoever reads them. Costs a directory each.
 enum class CgroupControllers { needed, counting };
 
 /// Which hierarchies this host has mounted, and where. A value: computed once, passed by reference.
@@ -26,7 +26,8 @@ struct CgroupLayout {
     std::vector<std::string> unified_controllers;  ///< `cgroup.controllers` of its root, sorted
     std::map<std::string, std::string>
         v1_mounts;  ///< controller -> mount point ("cpu" -> "/sys/fs/cgroup/cpu")
-    std::map<std::string, std::string> own_paths;  ///< controller ("" = v2) -> this process's own cgroup
+    /// Controller ("" = v2) -> a process's own cgroup; of its /proc/PID/cgroup alone.
+    std::map<std::string, std::string> own_paths;
     bool operator==(const CgroupLayout&) const = default;
     [[nodiscard]] bool has_unified() const { return !unified_mount.empty(); }
 };
@@ -36,7 +37,7 @@ CgroupLayout parse_cgroup_layout(std::string_view mountinfo, std::string_view ow
                                  std::string_view unified_controllers);
 /// The first v2 mount point in a mountinfo text; empty when there is none.
 std::string find_unified_mount(std::string_view mountinfo);
-/// Reads the live system. Throws Error.
+/// Reads the live system, without `own_paths`. Throws Error.
 CgroupLayout detect_cgroups();
 /// With the text of /proc/self/mountinfo, read already.
 CgroupLayout detect_cgroups(std::string_view mountinfo);

@@ -5,6 +5,8 @@
 #include "runtime/cgroup_files.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -37,13 +39,35 @@ Error refused_write(const CgroupWrite& write, int err) {
                                    write.value, write.file, errno_text(err))};
 }
 
+/// The file that was written last: device rules are many lines for the same one.
+class LastFile {
+  public:
+    /// As write_at.
+    int write(int dir, const std::string& file, std::string_view value) {
+        if (dir != dir_ || file != file_ || !fd_.valid()) {
+            fd_ = open_below(dir, file.c_str(), O_WRONLY);
+            if (!fd_.valid()) return errno;
+            dir_ = dir;
+            file_ = file;
+        }
+        while (::write(fd_.get(), value.data(), value.size()) < 0)
+            if (errno != EINTR) return errno;
+        return 0;
+    }
+
+  private:
+    int dir_ = -1;
+    std::string file_;
+    UniqueFd fd_;
+};
+
 /// One write with its way back. The file of the other name is used when the first one isn't there.
-int write_one(int dir, const CgroupWrite& write, Undo* undo) {
+int write_one(int dir, const CgroupWrite& write, Undo* undo, LastFile& last) {
     for (const auto& [file, value] :
          {std::pair{write.file, write.value}, std::pair{write.other_file, write.other_value}}) {
         if (file.empty()) break;
         const std::optional<std::string> before = undo ? read_at(dir, file.c_str()) : std::nullopt;
-        const int err = write_at(dir, file, value);
+        const int err = last.write(dir, file, value);
         if (err == ENOENT) continue;
         if (err == 0 && undo != nullptr && before)
             undo->push([dir, name = file, old = value_before(write, *before)] { write_at(dir, name, old); });
@@ -55,14 +79,15 @@ int write_one(int dir, const CgroupWrite& write, Undo* undo) {
 }  // namespace
 
 void perform(const std::vector<CgroupWrite>& writes, const DirectoryOf& directory_of, Undo* undo) {
+    LastFile last;
     std::vector<const CgroupWrite*> again;
     for (const CgroupWrite& write : writes) {
-        const int err = write_one(directory_of(write.controller), write, undo);
+        const int err = write_one(directory_of(write.controller), write, undo, last);
         if (err == 0 || (err == ENOENT && may_be_missing(write))) continue;
         again.push_back(&write);
     }
     for (const CgroupWrite* write : again)
-        if (const int err = write_one(directory_of(write->controller), *write, undo); err != 0)
+        if (const int err = write_one(directory_of(write->controller), *write, undo, last); err != 0)
             throw refused_write(*write, err);
 }
 

@@ -81,7 +81,7 @@ CgroupPlan plan_cgroup(const CgroupLayout& layout, const ResourceSpec& resources
     std::set<std::string> v1, v2;
     add_unlimited(layout, v1, v2);
     if (controllers == CgroupControllers::counting)
-        for (const char* name : {"blkio", "cpu", "cpuacct", "freezer", "hugetlb", "memory", "pids", "rdma"})
+        for (const char* name : {"blkio", "cpuacct", "freezer", "hugetlb", "memory", "pids", "rdma"})
             if (layout.v1_mounts.contains(name)) v1.insert(name);
     const std::vector<CgroupWrite> for_v2 = v2_writes(resources);
     for (const CgroupWrite& write : for_v2)

@@ -45,7 +45,7 @@ void Cgroup::add_process(pid_t pid) const {
         if (const int err = write_at(unified_.get(), "cgroup.procs", text); err != 0)
             throw Error::from_errno(err, fmt::format("move process {} to cgroup '{}'", pid, path_));
     for (const Hierarchy& hierarchy : v1_)
-        if (const int err = write_at(hierarchy.dir.get(), "cgroup.procs", text); err != 0)
+        if (const int err = write_at(hierarchy.dir(), "cgroup.procs", text); err != 0)
             throw Error::from_errno(err, fmt::format("move process {} to cgroup '{}' ({})", pid, path_,
                                                      join(hierarchy.controllers, ",")));
 }

@@ -124,6 +124,12 @@ std::vector<std::string> cgroup_tree::components(const std::string& path) {
     return parts;
 }
 
+bool cgroup_tree::make_last_part(const std::string& mount, const std::string& path,
+                                 const std::vector<std::string>& controllers) {
+    const bool cpuset = std::find(controllers.begin(), controllers.end(), "cpuset") != controllers.end();
+    return !cpuset && ::mkdir((mount + path).c_str(), 0755) == 0;
+}
+
 MadeDirectory cgroup_tree::make(const std::string& mount, const std::vector<std::string>& parts, Kind kind,
                                 const std::vector<std::string>& controllers) {
     for (int attempt = 0;; ++attempt) {
@@ -172,6 +178,14 @@ void remove_cgroup(const CgroupLayout& layout, const std::string& path, std::chr
                             fmt::format("processes are left in cgroup '{}{}'", mount, path)};
             ::poll(nullptr, 0, pause_ms);
         }
+}
+
+bool remove_empty_cgroup(const CgroupLayout& layout, const std::string& path) {
+    cgroup_tree::components(path);
+    const std::set<std::string> mounts = all_mounts(layout);
+    return std::all_of(mounts.begin(), mounts.end(), [&](const std::string& mount) {
+        return ::rmdir((mount + path).c_str()) == 0 || errno == ENOENT;
+    });
 }
 
 void prune_empty_parents(const CgroupLayout& layout, const std::string& path) {

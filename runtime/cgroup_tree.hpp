@@ -25,6 +25,10 @@ struct MadeDirectory {
 /// remove an empty parent at the same moment, so ENOENT starts over. Throws Error.
 MadeDirectory make(const std::string& mount, const std::vector<std::string>& parts, Kind kind,
                    const std::vector<std::string>& controllers);
+/// The same on v1 when only the last part is missing, and without opening it: true when it was made. False: it takes the walk of
+/// `make`.
+bool make_last_part(const std::string& mount, const std::string& path,
+                    const std::vector<std::string>& controllers);
 /// Invalid with errno set when it isn't there.
 UniqueFd open(const std::string& mount, const std::string& path);
 /// rmdir below a mount point, children first. 0 or the errno that stands in the way. A group that a container

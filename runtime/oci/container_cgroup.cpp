@@ -154,6 +154,8 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
 void destroy_cgroup(Program& program, const ContainerRecord& record) {
     const CgroupLayout& layout = program.cgroups();
     const bool has_cgroup = !record.cgroup_path.empty() && layout.mode != CgroupLayout::Mode::none;
+    if (has_cgroup && record.scope.empty() && remove_empty_cgroup(layout, record.cgroup_path))
+        return fault_point("destroy.empty");
     if (has_cgroup && cgroup_populated(layout, record.cgroup_path))
         if (const std::optional<Cgroup> cgroup = find_cgroup(record, layout)) cgroup->kill_all();
     fault_point("destroy.empty");
