@@ -42,7 +42,7 @@ std::string absolute_path(const JsonNode& node) {
 
 OciConfig read_config(std::string_view text) {
     const nlohmann::json document = parse_document(text, "config.json");
-    const JsonNode config{&document, ""};
+    const JsonNode config{document};
     OciConfig result;
     ContainerSpec& spec = result.spec;
     result.version = checked_version(config["ociVersion"]);
@@ -59,12 +59,12 @@ OciConfig read_config(std::string_view text) {
 
 ProcessSpec read_process_document(std::string_view text, std::vector<std::string>& warnings) {
     const nlohmann::json document = parse_document(text, "the process document");
-    return read_process({&document, "process"}, warnings);
+    return read_process(JsonNode{document, "process"}, warnings);
 }
 
 ResourceSpec read_resources_document(std::string_view text, std::vector<std::string>& warnings) {
     const nlohmann::json document = parse_document(text, "the resources document");
-    return read_resources({&document, "resources"}, warnings);
+    return read_resources(JsonNode{document, "resources"}, warnings);
 }
 
 void resolve_bundle_paths(ContainerSpec& spec, const std::string& bundle) {

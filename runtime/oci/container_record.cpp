@@ -34,7 +34,7 @@ std::string record_text(const ContainerRecord& record) {
 
 ContainerRecord parse_record(std::string_view text) {
     const nlohmann::json document = parse_document(text, "state.json");
-    const JsonNode node{&document, ""};
+    const JsonNode node{document};
     if (node["version"].required_number<int>() != kRecordVersion)
         throw Error{ErrorKind::not_supported, "state.json was written by another version of this program"};
     ContainerRecord record;

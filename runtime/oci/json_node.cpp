@@ -31,15 +31,36 @@ std::string checked_text(const json& value, const std::function<std::string()>& 
 
 }  // namespace
 
-JsonNode::JsonNode(const json* value, std::string path)
-    : value_{value != nullptr && value->is_null() ? nullptr : value}, path_{std::move(path)} {}
+JsonNode::JsonNode(const json& document, std::string_view name)
+    : JsonNode{&document, name.empty() ? Way{} : Way{}.and_then({name})} {}
+
+JsonNode::JsonNode(const json* value, const Way& way)
+    : value_{value != nullptr && value->is_null() ? nullptr : value}, way_{way} {}
+
+JsonNode::Way JsonNode::Way::and_then(Part part) const {
+    Way way = *this;
+    if (way.count < kMost) way.parts[way.count++] = part;
+    return way;
+}
+
+std::string JsonNode::path() const {
+    std::string text;
+    for (std::size_t i = 0; i < way_.count; ++i) {
+        const Way::Part& part = way_.parts[i];
+        if (part.key.data() == nullptr)
+            text += fmt::format("[{}]", part.index);
+        else
+            text.append(text.empty() ? "" : ".").append(part.key);
+    }
+    return text;
+}
 
 JsonNode JsonNode::operator[](std::string_view key) const {
-    std::string path = path_.empty() ? std::string{key} : fmt::format("{}.{}", path_, key);
-    if (!present()) return {nullptr, std::move(path)};
+    const Way way = way_.and_then({key});
+    if (!present()) return {nullptr, way};
     if (!value_->is_object()) fail(fmt::format("is not an object but {}", value_->type_name()));
     const auto member = value_->find(key);
-    return {member == value_->end() ? nullptr : &*member, std::move(path)};
+    return {member == value_->end() ? nullptr : &*member, way};
 }
 
 void JsonNode::each(const std::function<void(const JsonNode&)>& visit) const {
@@ -47,7 +68,7 @@ void JsonNode::each(const std::function<void(const JsonNode&)>& visit) const {
     if (!value_->is_array()) fail(fmt::format("is not a list but {}", value_->type_name()));
     if (value_->size() > kMaxItems) fail(fmt::format("has more than {} entries", kMaxItems));
     std::size_t index = 0;
-    for (const json& item : *value_) visit({&item, fmt::format("{}[{}]", path_, index++)});
+    for (const json& item : *value_) visit(JsonNode{&item, way_.and_then({{}, index++})});
 }
 
 void JsonNode::each_member(const std::function<void(const std::string&, const JsonNode&)>& visit) const {
@@ -56,12 +77,12 @@ void JsonNode::each_member(const std::function<void(const std::string&, const Js
     if (value_->size() > kMaxItems) fail(fmt::format("has more than {} entries", kMaxItems));
     for (const auto& [key, item] : value_->items()) {
         if (key.find('\0') != std::string::npos) fail("has a key with a NUL character in it");
-        visit(key, {&item, fmt::format("{}.{}", path_, key)});
+        visit(key, JsonNode{&item, way_.and_then({key})});
     }
 }
 
 std::string JsonNode::text() const {
-    return present() ? checked_text(*value_, [&] { return path_; }) : std::string{};
+    return present() ? checked_text(*value_, [&] { return path(); }) : std::string{};
 }
 
 std::string JsonNode::required_text() const {
@@ -84,7 +105,7 @@ std::vector<std::string> JsonNode::texts() const {
     if (value_->size() > kMaxItems) fail(fmt::format("has more than {} entries", kMaxItems));
     result.reserve(value_->size());
     for (const json& item : *value_)
-        result.push_back(checked_text(item, [&] { return fmt::format("{}[{}]", path_, result.size()); }));
+        result.push_back(checked_text(item, [&] { return fmt::format("{}[{}]", path(), result.size()); }));
     return result;
 }
 
@@ -116,20 +137,41 @@ std::optional<std::uint64_t> JsonNode::unsigned_number(std::uint64_t most) const
 }
 
 void JsonNode::fail(std::string_view why) const {
-    fail_at(path_, why);
+    fail_at(path(), why);
 }
+
+namespace {
+
+// Before it is parsed: what is in strings doesn't count, and what is no JSON is found out later.
+bool is_too_deep(std::string_view text) {
+    int depth = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char letter = text[i];
+        if (in_string && letter == '\\')
+            ++i;
+        else if (letter == '"')
+            in_string = !in_string;
+        else if (in_string)
+            continue;
+        else if ((letter == '{' || letter == '[') && ++depth > kMaxDepth)
+            return true;
+        else if (letter == '}' || letter == ']')
+            --depth;
+    }
+    return false;
+}
+
+}  // namespace
 
 json parse_document(std::string_view text, std::string_view what) {
     if (text.size() > kMaxDocument)
         throw Error{ErrorKind::invalid_input,
                     fmt::format("{} is larger than {} MiB", what, kMaxDocument >> 20)};
-    const auto check_depth = [&](int depth, json::parse_event_t, json&) {
-        if (depth > kMaxDepth)
-            throw Error{ErrorKind::invalid_input, fmt::format("{} has more than {} levels", what, kMaxDepth)};
-        return true;
-    };
+    if (is_too_deep(text))
+        throw Error{ErrorKind::invalid_input, fmt::format("{} has more than {} levels", what, kMaxDepth)};
     try {
-        json document = json::parse(text, check_depth);
+        json document = json::parse(text);
         if (!document.is_object())
             throw Error{ErrorKind::invalid_input,
                         fmt::format("{} is not a JSON object but {}", what, document.type_name())};

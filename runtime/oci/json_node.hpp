@@ -2,6 +2,8 @@
 // `process.args[0]`. Absent and null are the same, as in Go's encoding/json, which wrote most of these documents.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -15,10 +17,12 @@
 
 namespace stack::oci {
 
-/// One value of a document, or the place where one could be. Refers to the document, which must outlive it.
+/// One value of a document, or the place where one could be. Refers to the document, and to the keys it was asked for, which must
+/// outlive it.
 class JsonNode {
   public:
-    JsonNode(const nlohmann::json* value, std::string path);
+    /// A document, with the name that its places begin with.
+    explicit JsonNode(const nlohmann::json& document, std::string_view name = {});
 
     [[nodiscard]] bool present() const { return value_ != nullptr; }
     /// The member `key`; absent when this is absent. Throws Error(invalid_input) when this is no object.
@@ -56,13 +60,26 @@ class JsonNode {
 
     /// Throws Error(invalid_input) `PATH WHY`.
     [[noreturn]] void fail(std::string_view why) const;
-    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] std::string path() const;
 
   private:
+    /// The way from the document to here: a text only for complaints, as a container's configuration has hundreds of places.
+    struct Way {
+        struct Part {
+            std::string_view key;   ///< of an object; nullptr: an index
+            std::size_t index = 0;  ///< in a list
+        };
+        static constexpr std::size_t kMost = 12;  ///< deeper than any document that is understood here
+        std::array<Part, kMost> parts{};
+        std::size_t count = 0;
+
+        [[nodiscard]] Way and_then(Part part) const;
+    };
+    JsonNode(const nlohmann::json* value, const Way& way);
     [[nodiscard]] std::optional<std::int64_t> signed_number(std::int64_t least, std::int64_t most) const;
     [[nodiscard]] std::optional<std::uint64_t> unsigned_number(std::uint64_t most) const;
     const nlohmann::json* value_;
-    std::string path_;
+    Way way_;
 };
 
 /// Parses an object of at most 8 MiB and 64 levels. `what` names the document. Throws Error(invalid_input).
