@@ -29,9 +29,9 @@ std::string absolute_directory(const std::string& path) {
     return resolved;
 }
 
-OciConfig read_bundle(const CreateOptions& options, const std::string& bundle) {
+BundleConfig read_bundle(const CreateOptions& options, const std::string& bundle) {
     const std::string path = options.config_file.empty() ? bundle + "/config.json" : options.config_file;
-    const std::optional<std::string> text = read_file_if_exists(path, kMaxConfig);
+    std::optional<std::string> text = read_file_if_exists(path, kMaxConfig);
     if (!text)
         throw Error{ErrorKind::not_found, fmt::format("JSON specification file {} not found", path)}
             .with_hint("`stack-runtime spec` writes one");
@@ -43,7 +43,7 @@ OciConfig read_bundle(const CreateOptions& options, const std::string& bundle) {
     if (!S_ISDIR(root.st_mode))
         throw Error{ErrorKind::invalid_input,
                     fmt::format("root.path: {} is not a directory", config.spec.root.path)};
-    return config;
+    return {std::move(config), std::move(*text)};
 }
 
 void check_console(const ProcessSpec& process, const std::string& console_socket, bool detached) {

@@ -11,9 +11,13 @@ namespace stack::oci {
 /// An absolute form of a path, links resolved. Throws Error(not_found).
 std::string absolute_directory(const std::string& path);
 
-/// Reads the bundle's configuration, with paths made absolute. Throws Error: a missing file, whatever read_config finds,
-/// a root that isn't there.
-OciConfig read_bundle(const CreateOptions& options, const std::string& bundle);
+struct BundleConfig {
+    OciConfig config;  ///< with paths made absolute
+    std::string text;  ///< as it was read
+};
+/// Throws Error: a missing file, whatever read_config finds, a root that isn't there (which in a mount namespace that is joined
+/// is found out later).
+BundleConfig read_bundle(const CreateOptions& options, const std::string& bundle);
 
 /// runc's rules of who may have a terminal from where. Throws Error(invalid_input).
 void check_console(const ProcessSpec& process, const std::string& console_socket, bool detached);

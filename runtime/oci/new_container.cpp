@@ -8,7 +8,6 @@
 #include "runtime/base/units.hpp"
 #include "runtime/hooks.hpp"
 #include "runtime/oci/bundle.hpp"
-#include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_cgroup.hpp"
 #include "runtime/oci/container_status.hpp"
 #include "runtime/oci/descriptor_socket.hpp"
@@ -147,7 +146,7 @@ void wait_for_death(const ProcessHandle& process) {
 NewContainer make_container(Program& program, const std::string& id, const CreateOptions& options,
                             bool start_later) {
     const std::string bundle = absolute_directory(options.bundle);
-    OciConfig config = read_bundle(options, bundle);
+    auto [config, config_text] = read_bundle(options, bundle);
     check_console(config.spec.process, options.console_socket, options.detached);
     drop_impossible_ambient(config.spec.process.capabilities, config.warnings);
     program.log.warnings(config.warnings);
@@ -189,7 +188,6 @@ NewContainer make_container(Program& program, const std::string& id, const Creat
         cgroup.devices_restricted = cgroup.cgroup->restrict_devices_by_program(spec.resources, devices);
     const bool all_done = !cgroup.scope && (!cgroup.cgroup || cgroup.devices_restricted);
     fault_point("create.devices");
-    const std::string config_text = write_config(config);
     poststop = spec.hooks.poststop;
     run_create_hooks(program, process, spec.hooks, record);
     fault_point("create.hooks");

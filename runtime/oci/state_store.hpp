@@ -32,7 +32,7 @@ class StateStore {
     [[nodiscard]] bool locked(const std::string& id) const;
 
     void save(const ContainerRecord& record) const;
-    /// `text` is what write_config made.
+    /// `text` is a config.json, whose paths may be relative to the bundle.
     void save_config(const std::string& id, const std::string& text) const;
     /// nullopt when there is no record: no such container, or one whose `create` was killed at its first step.
     /// Throws Error for a record that can't be read.
