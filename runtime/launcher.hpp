@@ -115,10 +115,11 @@ class PendingProcess {
     /// `exec_failure_exit_code`).
     bool started();
 
-    /// Blocking forms for tests and simple callers: until the child waits for hooks; until the gate; through the gate until
-    /// exec. Throw as above.
+    /// Blocking forms for tests and simple callers: until the child waits for hooks; until the gate; after `release` until exec;
+    /// through the gate until exec. Throw as above.
     void wait_for_hooks();
     void wait_for_gate();
+    void wait_for_exec();
     void wait_until_started();
 
     /// What the spec asks for and this host does not have, as far as the container can do without it: sentences.

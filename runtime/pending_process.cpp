@@ -97,6 +97,12 @@ bool PendingProcess::State::readable(int timeout_ms) const {
     return ready > 0;
 }
 
+void PendingProcess::State::wait_for_end_of_channel() const {
+    pollfd entry{channel.get(), POLLRDHUP, 0};
+    while (::poll(&entry, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
 void PendingProcess::State::pump() {
     const auto over = [this] { return started || ended || (at_gate && !own_gate); };
     while (!over() && readable(0)) take_message();
@@ -279,10 +285,15 @@ void PendingProcess::wait_for_gate() {
     while (!at_gate()) static_cast<void>(state_->readable(-1));
 }
 
+// Exec and failure alike end the channel: what the child says on its way there needs nobody to wake up.
+void PendingProcess::wait_for_exec() {
+    while (!started()) state_->wait_for_end_of_channel();
+}
+
 void PendingProcess::wait_until_started() {
     if (!waits_only_at_gate()) wait_for_gate();
     release();
-    while (!started()) static_cast<void>(state_->readable(-1));
+    wait_for_exec();
 }
 
 std::vector<PendingProcess::StepTime> PendingProcess::step_times() const {

@@ -68,6 +68,7 @@ struct PendingProcess::State {
     std::optional<int> reap();
     void send(SyncPoint point, std::string_view state_json = {}) const;
     [[nodiscard]] bool readable(int timeout_ms) const;
+    void wait_for_end_of_channel() const;
     /// Takes in what has arrived. Throws Error with the reason why the process did not start.
     void pump();
 

@@ -50,10 +50,7 @@ void start_here(Program& program, NewContainer& made) {
     undo.push([&] { destroy_container(program, made.record, made.spec.hooks.poststop); });
     made.process.release(state_document(made.record, Status::created));
     fault_point("run.released");
-    while (!made.process.started()) {
-        pollfd news{made.process.wait_fd(), POLLIN, 0};
-        if (::poll(&news, 1, -1) < 0 && errno != EINTR) throw_errno("wait for the container to start");
-    }
+    made.process.wait_for_exec();
     undo.release();
     fault_point("run.started");
     program.log.debug(fmt::format("{}: started", made.record.id));
