@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -46,6 +47,13 @@ bool has_layer_append() {
                            std::string_view::npos;
 }
 
+// PROC_USER_INIT_INO of linux/proc_ns.h; systemd relies on the number too.
+bool in_initial_user_namespace() {
+    constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;
+    struct stat info {};
+    return ::stat("/proc/self/ns/user", &info) == 0 && info.st_ino == kInitialUserNamespace;
+}
+
 struct CgroupMounts {
     bool unified_at_root = false;
     bool any = false, unified = false;
@@ -56,6 +64,7 @@ CgroupMounts find_cgroup_mounts(const std::string& mountinfo) {
     constexpr std::string_view kRoot = "/sys/fs/cgroup";
     CgroupMounts result;
     for (const std::string& line : split(mountinfo, '\n')) {
+        if (line.find(" - cgroup") == std::string::npos) continue;
         // 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
         const std::vector<std::string> words = split(line, ' ');
         const auto dash = std::find(words.begin(), words.end(), "-");
@@ -103,9 +112,7 @@ HostFacts probe_host_facts(const HostProbes& wanted) {
     facts.overlay_layer_append = wanted.overlay && has_layer_append();
     facts.cgroup_namespaces = path_exists("/proc/self/ns/cgroup");
     facts.time_namespaces = path_exists("/proc/self/ns/time");
-    // The initial user namespace maps everything onto itself.
-    const std::vector<std::string> map = split(std::string{trim(read_or_empty("/proc/self/uid_map"))}, ' ');
-    facts.in_user_namespace = map.empty() || map.back() != "4294967295";
+    facts.in_user_namespace = !in_initial_user_namespace();
     try {
         facts.thermal_throttle_directories = find_thermal_throttle();
     } catch (const Error&) {  // no sysfs here: nothing to mask

@@ -178,9 +178,9 @@ int ChildRunner::run(const step::EnterRoot& step) noexcept {
     // Joining one's own mount namespace leads from a chroot, if we were started in one, to the root of the namespace
     // (setns(2)). That one has to be exchanged: else the host's tree would stay above the container's, in reach of
     // whoever may call chroot, and an exec, which joins the namespace, would end up there.
-    const int mounts = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    if (mounts < 0 || ::setns(mounts, CLONE_NEWNS) < 0) return errno;
-    ::close(mounts);
+    const auto self = static_cast<int>(::syscall(SYS_pidfd_open, ::syscall(SYS_getpid), 0));
+    if (self < 0 || ::setns(self, CLONE_NEWNS) < 0) return errno;
+    ::close(self);
     if (step.attach && ::syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return errno;
     if (::fchdir(root) < 0) return errno;

@@ -4,6 +4,7 @@
 
 #include "runtime/init_program.hpp"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -11,7 +12,11 @@ namespace stack {
 
 class ProgramBuilder {
   public:
-    explicit ProgramBuilder(const LaunchShape& shape) { program_.slots = input_slots(shape); }
+    explicit ProgramBuilder(const LaunchShape& shape) {
+        program_.steps.reserve(kUsualSteps);
+        program_.purposes.reserve(kUsualSteps);
+        program_.slots = input_slots(shape);
+    }
 
     /// What the steps added from now on are for.
     void purpose(std::string text, std::optional<SourcePosition> origin = std::nullopt,
@@ -35,6 +40,7 @@ class ProgramBuilder {
     InitProgram& program() { return program_; }
 
   private:
+    static constexpr std::size_t kUsualSteps = 160;
     InitProgram program_;
 };
 

@@ -65,18 +65,19 @@ UniqueFd sealed_copy(const std::string& path) {
 }  // namespace
 
 bool runs_protected() {
-    const UniqueFd self{::open(kSelf, O_RDONLY | O_CLOEXEC)};
-    if (!self.valid()) return false;
-    const int seals = ::fcntl(self.get(), F_GET_SEALS);
-    if (seals >= 0) return (seals & F_SEAL_WRITE) != 0;
-    // A mount that is attached nowhere has no path but its own root's, be the file still there or replaced by an upgrade. (A
-    // read-only mount of the host does not count: the host may make it writable again.)
     char text[16];
     const ssize_t length = ::readlink(kSelf, text, sizeof text);
     const std::string_view path{text, static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
+    if (path.starts_with("/memfd:")) {
+        const UniqueFd self{::open(kSelf, O_RDONLY | O_CLOEXEC)};
+        const int seals = self.valid() ? ::fcntl(self.get(), F_GET_SEALS) : -1;
+        return seals >= 0 && (seals & F_SEAL_WRITE) != 0;
+    }
+    // A mount that is attached nowhere has no path but its own root's, be the file still there or replaced by an upgrade. (A
+    // read-only mount of the host does not count: the host may make it writable again.)
     if (path != "/" && path != "/ (deleted)") return false;
     struct statfs filesystem {};
-    return ::fstatfs(self.get(), &filesystem) == 0 && (filesystem.f_flags & ST_RDONLY) != 0;
+    return ::statfs(kSelf, &filesystem) == 0 && (filesystem.f_flags & ST_RDONLY) != 0;
 }
 
 UniqueFd protected_program(const std::string& path) {

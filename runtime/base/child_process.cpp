@@ -96,10 +96,13 @@ std::optional<std::uint64_t> process_start_time(pid_t pid) {
     return value;
 }
 
-std::string boot_id() {
-    std::string id = read_file("/proc/sys/kernel/random/boot_id");
-    while (!id.empty() && id.back() == '\n') id.pop_back();
-    return id;
+const std::string& boot_id() {
+    static const std::string kId = [] {
+        std::string id = read_file("/proc/sys/kernel/random/boot_id");
+        while (!id.empty() && id.back() == '\n') id.pop_back();
+        return id;
+    }();
+    return kId;
 }
 
 std::optional<ProcessHandle> ProcessHandle::open(pid_t pid, std::optional<std::uint64_t> start_time) {

@@ -36,7 +36,7 @@ class ProcessHandle {
 /// Field 22 of /proc/PID/stat: start time in clock ticks since boot; nullopt when the process is gone.
 std::optional<std::uint64_t> process_start_time(pid_t pid);
 /// This boot's id (/proc/sys/kernel/random/boot_id): records of another boot describe dead processes.
-std::string boot_id();
+const std::string& boot_id();
 
 /// What a spawned helper program gets. Descriptors listed in `fds` become fd 0, 1, 2, 3, … of the child
 /// (-1 means /dev/null); everything else is closed.

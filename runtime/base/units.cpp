@@ -1,7 +1,5 @@
 #include "runtime/base/units.hpp"
 
-#include <time.h>
-
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -160,13 +158,13 @@ std::string format_age(std::chrono::seconds value) {
 
 std::string format_time(std::chrono::system_clock::time_point time) {
     using namespace std::chrono;
-    const auto since = time.time_since_epoch();
-    const time_t secs = static_cast<time_t>(duration_cast<seconds>(since).count());
-    const auto fraction = duration_cast<nanoseconds>(since - seconds{secs}).count();
-    struct tm parts {};
-    ::gmtime_r(&secs, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, fraction);
+    // Not by gmtime: it reads /etc/localtime first.
+    const auto day = floor<days>(time);
+    const year_month_day date{day};
+    const hh_mm_ss clock{floor<nanoseconds>(time - day)};
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", int{date.year()}, unsigned{date.month()},
+                       unsigned{date.day()}, clock.hours().count(), clock.minutes().count(),
+                       clock.seconds().count(), clock.subseconds().count());
 }
 
 }  // namespace stack

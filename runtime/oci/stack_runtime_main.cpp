@@ -20,11 +20,8 @@ using namespace stack::oci;
 
 /// Something is on descriptors 0 to 2, or files opened later would take their place and get our messages.
 void occupy_standard_descriptors() {
-    for (;;) {
-        UniqueFd fd{::open("/dev/null", O_RDWR)};
-        if (fd.get() > STDERR_FILENO || !fd.valid()) return;
-        static_cast<void>(fd.release());
-    }
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number)
+        if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != number) return;
 }
 
 void print(const std::string& text) {

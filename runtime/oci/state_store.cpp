@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -102,7 +103,10 @@ OciConfig StateStore::load_config(const std::string& id) const {
 
 void StateStore::remove(const std::string& id) const {
     check_container_id(id);
-    remove_tree(root_ + "/" + id);
+    // The record goes last, that nobody meets a directory without one.
+    for (const char* name : {"config.json", "lock", "start.sock", "starting.sock", "state.json"})
+        ::unlink(file(id, name).c_str());
+    if (::rmdir((root_ + "/" + id).c_str()) != 0 && errno != ENOENT) remove_tree(root_ + "/" + id);
 }
 
 std::vector<std::string> StateStore::ids() const {
