@@ -161,8 +161,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
     check_preserved(preserved);
     const UniqueFd child_end = above(2 + preserved, std::move(channel.b));
 
-    std::optional<SharedText> agent_text;
-    if (options.notifying) agent_text.emplace();
+    if (options.notifying) state->agent_text.emplace();
     Preparation child;
     prepare_descriptors(child, state->program, inputs, child_end.get(), preserved);
     prepare_vectors(child, state->program);
@@ -177,7 +176,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
                              child.home_entry ? &child.home_entry : nullptr,
                              child.scratch.get(),
                              kScratchSize,
-                             agent_text ? agent_text->content() : nullptr,
+                             state->agent_text ? state->agent_text->content() : nullptr,
                              state->times.get()};
 
     int pidfd = -1;
@@ -209,7 +208,7 @@ PendingProcess begin(InitProgram program, const std::map<std::string, int>& inpu
     }
     state->handle = ProcessHandle{UniqueFd{pidfd}, pid};
     if (options.notifying)
-        agent_text->write(
+        state->agent_text->write(
             container_process_state(pid, options.container_state(pid), options.notifying->listener_metadata));
     if ((state->program.clone_flags & CLONE_NEWUSER) != 0) state->write_id_maps();
     if (!state->respawns()) state->move_net_devices();

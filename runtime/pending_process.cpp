@@ -167,6 +167,7 @@ void PendingProcess::State::take_respawned(UniqueFd pidfd) {
                          : parse_int(std::string_view{info}.substr(at + 6, info.find('\n', at + 1) - at - 6));
     if (!pid || *pid <= 0) throw Error{ErrorKind::failed, "the process ended while it was being set up"};
     handle = ProcessHandle{std::move(pidfd), static_cast<pid_t>(*pid)};
+    if (agent_text) agent_text->write(process_state_of_successor(agent_text->text(), handle.pid()));
     const bool new_user = std::any_of(program.steps.begin(), program.steps.end(), [](const Step& step) {
         const auto* respawn = std::get_if<step::Respawn>(&step.action);
         return respawn && (respawn->flags & CLONE_NEWUSER) != 0;

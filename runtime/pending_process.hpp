@@ -14,6 +14,7 @@
 #include "runtime/init_program.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/net_devices.hpp"
+#include "runtime/seccomp_listener.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,7 @@ struct PendingProcess::State {
     UniqueFd joined_network;  ///< into which devices are moved; invalid: a new one of the child's
     std::unique_ptr<NetDeviceLoan> net_devices;
     SharedTimes times;
+    std::optional<SharedText> agent_text;  ///< of a profile that notifies
     std::uint64_t cloned_at = 0;
     bool reaped_by_us = true;
     bool own_gate = true;  ///< no start socket

@@ -69,4 +69,12 @@ std::string container_process_state(pid_t pid, std::string_view state_json, cons
     return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string process_state_of_successor(std::string_view process_state, pid_t pid) {
+    auto document = nlohmann::ordered_json::parse(process_state);
+    const auto first = document["state"].find("pid");
+    if (first != document["state"].end() && *first == document["pid"]) *first = pid;
+    document["pid"] = pid;
+    return document.dump();
+}
+
 }  // namespace stack

@@ -19,7 +19,7 @@
 
 namespace stack {
 
-/// Memory that parent and child share, for one text that is written once and read later.
+/// Memory that parent and child share, for one text that is written by the one and later read by the other.
 class SharedText {
   public:
     static constexpr std::size_t kMaxSize = 128 * 1024;
@@ -35,6 +35,8 @@ class SharedText {
         char text[1];
     };
     [[nodiscard]] const Content* content() const { return content_; }
+    /// Valid until the next `write`.
+    [[nodiscard]] std::string_view text() const { return {content_->text, content_->size}; }
 
   private:
     Content* content_ = nullptr;
@@ -46,5 +48,7 @@ UniqueFd connect_seccomp_agent(const std::string& path);
 /// `state_json` is the container's state document; `metadata` the profile's listenerMetadata. Throws Error(internal) when
 /// the state is no JSON object.
 std::string container_process_state(pid_t pid, std::string_view state_json, const std::string& metadata);
+/// The same of the process that went on in that one's place. Where that was the container's first, so is this one.
+std::string process_state_of_successor(std::string_view process_state, pid_t pid);
 
 }  // namespace stack

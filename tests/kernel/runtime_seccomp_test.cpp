@@ -107,6 +107,23 @@ TEST_F(RuntimeSeccomp, AnAgentDecidesAboutWhatItIsNotifiedOf) {
     }
 }
 
+TEST_F(RuntimeSeccomp, AnAgentIsToldOfTheProcessThatStaysWhenAContainerTakesTwo) {
+    SeccompProfile profile = allowing_all_but({"mkdir", "mkdirat"}, "SCMP_ACT_NOTIFY");
+    profile.listener_path = dir().file("agent.sock");
+    SeccompAgent agent{profile.listener_path, {}};
+    ContainerSpec wanted = spec(kMakeDirectory);
+    wanted.seccomp = {SeccompSpec::Kind::profile, profile};
+    wanted.namespaces.push_back({NamespaceKind::user, ""});
+    wanted.uid_mappings = wanted.gid_mappings = {{0, 100000, 65536}};
+    PendingProcess container = begin_launch(wanted, {}, {}, facts());
+    container.wait_until_started();
+    wait_for_exit(container.handle());
+    agent.finish();
+    const auto document = nlohmann::json::parse(agent.document(), nullptr, false);
+    EXPECT_EQ(document["pid"], container.pid());
+    EXPECT_EQ(document["state"]["pid"], container.pid());
+}
+
 // The calls by which the listener is handed over and the command is executed among them.
 TEST_F(RuntimeSeccomp, AnAgentMayBeNotifiedOfEveryCall) {
     SeccompProfile profile;

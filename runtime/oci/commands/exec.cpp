@@ -131,7 +131,9 @@ int run_exec(Program& program, const Arguments& arguments) {
     const ContainerRecord record = program.store.load(arguments.words[0]);
     const Observed seen = observe(program.store, record, program.cgroups());
     check_running(seen, arguments);
-    const ContainerSpec container = program.store.load_config(record.id).spec;
+    ContainerSpec container = program.store.load_config(record.id).spec;
+    std::vector<std::string> told_at_its_creation;
+    drop_impossible_ambient(container.process.capabilities, told_at_its_creation);
     ProcessSpec process = wanted_process(program, container.process, arguments);
     check_console(process, options.console_socket, options.detached);
     LaunchOptions launch;
@@ -139,6 +141,8 @@ int run_exec(Program& program, const Arguments& arguments) {
     launch.new_keyring = false;
     const std::optional<Cgroup> cgroup = wanted_cgroup(program, record, seen, arguments);
     if (cgroup) launch.cgroup = placement_in(*cgroup);
+
+    launch.container_state = [&](pid_t) { return state_document(record, seen.status); };
 
     std::optional<Foreground> foreground;
     if (!options.detached) foreground.emplace(true);
