@@ -38,6 +38,13 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
     if (shape.new_keyring) b.add(step::NewKeyring{});
 }
 
+// What has joined a pid namespace stays outside; its children are born there.
+void plan_birth_in_pid_namespace(ProgramBuilder& b) {
+    b.purpose("creating a process in the container's pid namespace");
+    b.add(step::Respawn{0});
+    b.add(step::AwaitParent{SyncPoint::id_maps, false});
+}
+
 }  // namespace
 
 std::vector<std::string> input_slots(const LaunchShape& shape) {
@@ -101,6 +108,7 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
     b.purpose("joining the container's namespaces");
     b.add(step::JoinNamespaces{b.input("fd:target"), namespaces});
     if ((namespaces & CLONE_NEWUSER) != 0) b.add(step::BecomeRoot{});
+    if ((namespaces & CLONE_NEWPID) != 0) plan_birth_in_pid_namespace(b);
     plan_session(b, shape);
     MountedTree tree;
     b.purpose("looking into the container");

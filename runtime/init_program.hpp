@@ -68,7 +68,8 @@ struct JoinNamespaces {
 struct Unshare {
     int flags = 0;
 };
-/// Goes on as a new process in new namespaces, a child of this one's parent, which is told; this one ends.
+/// Goes on as a new process, in new namespaces and in the pid namespace that was joined; a child of this one's parent, which
+/// is told. This one ends.
 struct Respawn {
     int flags = 0;
 };
@@ -407,7 +408,8 @@ std::vector<std::string> input_slots(const LaunchShape& shape);
 /// For a container's first process. Throws Error(invalid_input, not_supported) when the spec asks for what can't be.
 InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts, const LaunchShape& shape);
 
-/// For a further process: joins `namespaces` (CLONE_NEW… bits) of the process whose pidfd is input slot "fd:target".
+/// For a further process: joins `namespaces` (CLONE_NEW… bits) of the process whose pidfd is input slot "fd:target". The pid
+/// namespace is among them only where the parent can't clone into it: the process then goes on as another one, born there.
 InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& seccomp, int namespaces,
                                const HostFacts& facts, const LaunchShape& shape);
 

@@ -73,7 +73,7 @@ class StepWords {
     }
     std::string operator()(const step::Unshare& s) const { return "unshare " + namespace_words(s.flags); }
     std::string operator()(const step::Respawn& s) const {
-        return "go on in new " + namespace_words(s.flags);
+        return s.flags == 0 ? "go on as a new process" : "go on in new " + namespace_words(s.flags);
     }
     std::string operator()(const step::NewClocks& s) const {
         return "make time" + (s.offsets.empty() ? "" : " with " + join(split(trim(s.offsets), '\n'), ", "));

@@ -170,6 +170,10 @@ struct FactOf {
         return plain(step_text(program, Step{step, 0}));
     }
     Error operator()(const step::OpenHostPath& step) const { return plain("open " + step.path); }
+    Error operator()(const step::JoinNamespaces&) const {
+        if (report.error == ESRCH) return Error{ErrorKind::conflict, "the container is not running"};
+        return plain(step_text(program, step_of));
+    }
     Error operator()(const step::OpenNamespace& step) const { return plain("open " + step.path); }
     Error operator()(const step::MakeOverlay&) const { return with_kernel_words("mount overlay"); }
     Error operator()(const step::MakeOverlayByMount&) const { return plain("mount overlay"); }

@@ -344,7 +344,15 @@ int foreign_namespaces(pid_t pid) {
         }, other{};
         if (::stat(fmt::format("/proc/self/ns/{}", name).c_str(), &own) != 0) continue;
         const std::string path = fmt::format("/proc/{}/ns/{}", pid, name);
-        if (::stat(path.c_str(), &other) != 0) throw_errno(fmt::format("look at {}", path));
+        if (::stat(path.c_str(), &other) != 0) {
+            Error error = Error::from_errno(errno, fmt::format("look at {}", path));
+            // Before its exec it is a copy of the runtime, and that is the host's.
+            if (error.code() == EACCES)
+                error.with_hint(
+                    "without privileges only the user who made a container joins it, once it has been "
+                    "started");
+            throw error;
+        }
         if (own.st_dev != other.st_dev || own.st_ino != other.st_ino) flags |= flag;
     }
     return flags;
@@ -415,14 +423,17 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
         throw;
     }
     if (!target.init->alive()) throw ended();  // else what was read may be of a process with a recycled pid
-    const bool own_pid = (namespaces & CLONE_NEWPID) != 0;
-    CloneOptions clone{own_pid ? target.init->pidfd() : -1, &options};
+    // To clone into a pid namespace takes privileges in the user namespace that owns it. Who has none before it has joined
+    // that one, as its owner may, leaves it to the child.
+    const bool by_child = !facts.privileged && (namespaces & CLONE_NEWUSER) != 0;
+    const bool by_parent = !by_child && (namespaces & CLONE_NEWPID) != 0;
+    CloneOptions clone{by_parent ? target.init->pidfd() : -1, &options};
     clone.notifying = inputs.add_agent(target.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
     if (clone.notifying && !clone.container_state)
         throw Error{ErrorKind::internal, "an exec under a notifying profile needs the container's state"};
-    InitProgram program =
-        build_exec_program(process, target.seccomp, namespaces & ~CLONE_NEWPID, facts, inputs.shape);
+    const int to_join = by_parent ? namespaces & ~CLONE_NEWPID : namespaces;
+    InitProgram program = build_exec_program(process, target.seccomp, to_join, facts, inputs.shape);
     try {
         return begin(std::move(program), inputs.fds, std::move(clone));
     } catch (const Error& error) {

@@ -1,6 +1,7 @@
 // A caller without privileges: ids come through newuidmap(1), control groups and setgroups(2) are not to be had.
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/oci_fixture.hpp"
+#include "tests/kernel/seccomp_agent.hpp"
 #include "tests/support/payload_image.hpp"
 
 #include <filesystem>
@@ -78,6 +79,90 @@ TEST_F(OciRootless, IsRefusedLimitsThatNobodyWouldHold) {
     write_bundle(R"({"process": {"terminal": false, "args": ["true"]}})");
     EXPECT_THAT(runtime({"--rootless=false", "run", "--bundle", dir().path(), "one"}).err,
                 HasSubstr("Permission denied"));
+}
+
+class OciRootlessExec : public OciRootless {
+  protected:
+    void SetUp() override {
+        OciRootless::SetUp();
+        if (!IsSkipped()) create("{}");
+    }
+    void create(const std::string& linux) {
+        write_bundle(fmt::format(
+            R"({{"process": {{"terminal": false, "args": ["stack-payload", "sleep"]}}, "linux": {}}})",
+            linux));
+        ASSERT_EQ(wait_for_exit(spawn(runtime_as_nobody({"create", "--bundle", dir().path(), "one"}))), 0);
+    }
+    void TearDown() override {
+        if (!IsSkipped()) {
+            EXPECT_EQ(runtime({"delete", "--force", "one"}).err, "");
+        }
+        OciRootless::TearDown();
+    }
+    [[nodiscard]] CommandResult exec(std::vector<std::string> args) const {
+        args.insert(args.begin(), "exec");
+        return runtime(std::move(args));
+    }
+    void start() { ASSERT_EQ(runtime({"start", "one"}).exit_code, 0); }
+};
+
+TEST_F(OciRootlessExec, JoinsAContainerOfItsCaller) {
+    start();
+    const CommandResult result =
+        exec({"one", "sh", "-c",
+              "id -u; cat /proc/1/comm; for n in pid user mnt net ipc uts; do "
+              "test /proc/1/ns/$n -ef /proc/self/ns/$n || echo another $n; done; exit 7"});
+    EXPECT_EQ(result.exit_code, 7) << result.err;
+    EXPECT_EQ(result.out, "0\nstack-payload\n");
+    EXPECT_EQ(exec({"one", "stack-payload", "die", "6"}).exit_code, 128 + 6);
+    EXPECT_EQ(exec({"--tty", "one", "sh", "-c", "test -t 0 && tty"}).out, "/dev/pts/0\r\n");
+}
+
+TEST_F(OciRootlessExec, FailsWithTheReasonThatTheProcessBornInsideHas) {
+    start();
+    const CommandResult result = exec({"one", "no-such"});
+    EXPECT_EQ(result.exit_code, 255);
+    EXPECT_THAT(result.err, HasSubstr("executable file not found in $PATH"));
+}
+
+TEST_F(OciRootlessExec, GivesThePidOfTheProcessThatStays) {
+    start();
+    const std::string pid_file = dir().file("pid");
+    ASSERT_EQ(wait_for_exit(spawn(runtime_as_nobody(
+                  {"exec", "-d", "--pid-file", pid_file, "one", "stack-payload", "sleep"}))),
+              0);
+    const std::string status = read_file("/proc/" + read_file(pid_file) + "/status");
+    EXPECT_THAT(status, HasSubstr("Name:\tstack-payload\n"));
+    EXPECT_THAT(status, testing::ContainsRegex("NSpid:\t[0-9]+\t[0-9]+\n"));
+}
+
+TEST_F(OciRootlessExec, TellsASeccompAgentOfTheProcessThatStays) {
+    ASSERT_EQ(runtime({"delete", "--force", "one"}).exit_code, 0);
+    const std::string path = dir().file("agent.sock"), pid_file = dir().file("pid");
+    const auto listen = [&] {
+        std::filesystem::remove(path);
+        auto agent = std::make_unique<SeccompAgent>(path, std::map<int, int>{});
+        std::filesystem::permissions(path, std::filesystem::perms{0666});
+        return agent;
+    };
+    const auto of_container = listen();
+    create(fmt::format(R"({{"seccomp": {{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "{}",
+                            "syscalls": [{{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}}]}}}})",
+                       path));
+    start();
+    const auto of_exec = listen();
+    ASSERT_EQ(exec({"--pid-file", pid_file, "one", "true"}).err, "");
+    of_exec->finish();
+    const json told = json::parse(of_exec->document(), nullptr, false);
+    EXPECT_EQ(told["pid"].dump(), read_file(pid_file));
+    EXPECT_EQ(told["state"]["pid"], json::parse(runtime({"state", "one"}).out)["pid"]);
+    EXPECT_EQ(told["state"]["status"], "running");
+}
+
+TEST_F(OciRootlessExec, IsRefusedWhereTheFirstProcessIsStillTheRuntimesOwn) {
+    const CommandResult result = exec({"one", "true"});
+    EXPECT_EQ(result.exit_code, 255);
+    EXPECT_THAT(result.err, HasSubstr("once it has been started"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cstring>
@@ -127,6 +128,17 @@ TEST(LaunchError, LinkInPlaceOfProcIsToldPlainly) {
     const Error error = error_of_report(
         program, report_of<step::OpenMountPoint>(program, ELOOP, FailureDetail::opening_path));
     EXPECT_STREQ(error.what(), "mounting /proc: /proc is a symbolic link in the image: refused");
+}
+
+TEST(LaunchError, ContainerThatEndsWhileItIsJoinedIsNotRunning) {
+    ProcessSpec process;
+    process.args = {"foo"};
+    LaunchShape shape;
+    shape.named = {"target"};
+    const InitProgram program = build_exec_program(process, {}, CLONE_NEWNS, HostFacts{}, shape);
+    const Error error = error_of_report(program, report_of<step::JoinNamespaces>(program, ESRCH));
+    EXPECT_EQ(error.kind(), ErrorKind::conflict);
+    EXPECT_STREQ(error.what(), "joining the container's namespaces: the container is not running");
 }
 
 }  // namespace

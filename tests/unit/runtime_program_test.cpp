@@ -5,6 +5,8 @@
 #include "tests/support/default_mounts.hpp"
 #include "tests/support/golden.hpp"
 
+#include <sched.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -133,6 +135,20 @@ TEST(InitProgram, ExecJoinsAndMountsNothing) {
     shape.named = {"target"};
     const InitProgram program = build_exec_program(process, {}, 0x20000 | 0x40000000, modern_host(), shape);
     EXPECT_TRUE(matches_golden("runtime/exec.txt", program_text(program)));
+}
+
+TEST(InitProgram, ExecWithoutPrivilegesJoinsAllAtOnceAndIsBornInThePidNamespaceAfterwards) {
+    HostFacts facts = modern_host();
+    facts.privileged = false;
+    ProcessSpec process = web().process;
+    process.oom_score_adj = 100;
+    LaunchShape shape;
+    shape.named = {"target"};
+    shape.task_files = 1;
+    shape.new_keyring = false;
+    constexpr int kJoined = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET;
+    const InitProgram program = build_exec_program(process, {}, kJoined, facts, shape);
+    EXPECT_TRUE(matches_golden("runtime/exec_unprivileged.txt", program_text(program)));
 }
 
 TEST(InitProgram, LayersThatOverlayfsWouldMisreadGoByDescriptor) {
