@@ -19,6 +19,7 @@ set(STACK_RUNTIME_SOURCES
   init_child_mounts.cpp
   init_program.cpp
   init_program_text.cpp
+  joined_mounts.cpp
   launch_error.cpp
   launcher.cpp
   mount_options.cpp

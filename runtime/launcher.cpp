@@ -4,6 +4,7 @@
 #include "runtime/id_map_plan.hpp"
 #include "runtime/id_maps.hpp"
 #include "runtime/init_child.hpp"
+#include "runtime/joined_mounts.hpp"
 #include "runtime/pending_process.hpp"
 #include "runtime/protected_exe.hpp"
 #include "runtime/seccomp_listener.hpp"
@@ -370,6 +371,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     inputs.add_id_maps(spec);
     inputs.shape.host_namespaces = host_namespaces(spec, fds);
     check_labels(spec.process, spec.mount_label);
+    check_joined_mounts(spec);
     CloneOptions clone{-1, &options};
     if (!spec.net_devices.empty()) clone.joined_network = joined_namespace(spec, fds, NamespaceKind::network);
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);

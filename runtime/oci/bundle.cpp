@@ -3,6 +3,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/joined_mounts.hpp"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -37,6 +38,7 @@ BundleConfig read_bundle(const CreateOptions& options, const std::string& bundle
             .with_hint("`stack-runtime spec` writes one");
     OciConfig config = read_config(*text);
     resolve_bundle_paths(config.spec, bundle);
+    if (!joined_mounts(config.spec).empty()) return {std::move(config), std::move(*text)};
     struct stat root {};
     if (::stat(config.spec.root.path.c_str(), &root) != 0)
         throw_errno(fmt::format("root.path: open {}", config.spec.root.path));

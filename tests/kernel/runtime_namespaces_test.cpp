@@ -4,9 +4,13 @@
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/default_mounts.hpp"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -177,6 +181,58 @@ TEST_F(RuntimeNamespaces, UserNamespaceOfAnotherContainerIsJoinedWithNamespacesO
     EXPECT_THAT(result.out, AllOf(HasSubstr("100000"), HasSubstr(namespace_of(other.pid(), "user")),
                                   Not(HasSubstr(namespace_of(other.pid(), "pid"))), EndsWith("\n1\n")))
         << result.error;
+}
+
+// A process in a mount namespace of its own, until its input ends.
+class MountNamespaceHolder {
+  public:
+    MountNamespaceHolder() {
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            char byte;
+            const bool alone = ::unshare(CLONE_NEWNS) == 0 && ::write(ready_.b.get(), "", 1) == 1;
+            ::close(go_.b.get());
+            ::_exit(alone && ::read(go_.a.get(), &byte, 1) == 0 ? 0 : 1);
+        }
+        char byte;
+        EXPECT_EQ(::read(ready_.a.get(), &byte, 1), 1);
+        namespace_.reset(::open(path().c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    MountNamespaceHolder(const MountNamespaceHolder&) = delete;
+    MountNamespaceHolder& operator=(const MountNamespaceHolder&) = delete;
+    ~MountNamespaceHolder() { leave(); }
+    [[nodiscard]] std::string path() const { return fmt::format("/proc/{}/ns/mnt", pid_); }
+    [[nodiscard]] std::string path_of_descriptor() const {
+        return fmt::format("/proc/{}/fd/{}", ::getpid(), namespace_.get());
+    }
+    void leave() {
+        go_.b.reset();
+        if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+        pid_ = -1;
+    }
+
+  private:
+    SocketPair ready_ = make_socket_pair(SOCK_STREAM), go_ = make_socket_pair(SOCK_STREAM);
+    pid_t pid_ = -1;
+    UniqueFd namespace_;
+};
+
+TEST_F(RuntimeNamespaces, AMountNamespaceThatWasMadeForItIsJoined) {
+    MountNamespaceHolder holder;
+    const std::string joined = fs::read_symlink(holder.path());
+    ASSERT_NE(joined, namespace_of(::getpid(), "mnt"));
+    ContainerSpec wanted = spec({"sh", "-c", "readlink /proc/self/ns/mnt; grep -c . /proc/mounts; ls /"});
+    find(wanted, NamespaceKind::mount)->path = holder.path();
+    const ContainerRun refused = run(wanted);
+    EXPECT_THAT(refused.error, HasSubstr("is in the mount namespace /proc/"));
+    EXPECT_THAT(refused.hint, HasSubstr("join one that was made for it"));
+    ContainerSpec mapped = shifted({"true"});
+    find(mapped, NamespaceKind::mount)->path = holder.path_of_descriptor();
+    EXPECT_THAT(run(mapped).error, HasSubstr("can't be joined beside a user namespace"));
+    find(wanted, NamespaceKind::mount)->path = holder.path_of_descriptor();
+    holder.leave();
+    const ContainerRun result = run(wanted);
+    EXPECT_THAT(result.out, AllOf(StartsWith(joined + "\n"), Not(HasSubstr("usr\n")))) << result.error;
 }
 
 TEST_F(RuntimeNamespaces, EveryNamespaceButTheMountsCanBeAnothersByPath) {
