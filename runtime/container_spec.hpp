@@ -270,4 +270,9 @@ struct ContainerSpec {
     bool operator==(const ContainerSpec&) const = default;
 };
 
+/// The entry of this kind; nullptr: the container shares the host's.
+const NamespaceSpec* find_namespace(const ContainerSpec& spec, NamespaceKind kind);
+/// Whether the container has a new one of this kind, rather than the host's or one that it joins.
+bool makes_namespace(const ContainerSpec& spec, NamespaceKind kind);
+
 }  // namespace stack

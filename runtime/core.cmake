@@ -8,6 +8,7 @@ set(STACK_RUNTIME_SOURCES
   child_mount_point.cpp
   child_namespaces.cpp
   container_defaults.cpp
+  container_spec.cpp
   dev_plan.cpp
   hook_plan.cpp
   hooks.cpp

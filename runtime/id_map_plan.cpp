@@ -10,15 +10,9 @@ namespace stack {
 
 namespace {
 
-const NamespaceSpec* user_namespace(const ContainerSpec& spec) {
-    const auto found =
-        std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
-                     [](const NamespaceSpec& entry) { return entry.kind == NamespaceKind::user; });
-    return found == spec.namespaces.end() ? nullptr : &*found;
-}
 // One that exists serves for idmapped mounts as it is; the spec's mappings then only tell what it maps.
 bool joins_user_namespace(const ContainerSpec& spec) {
-    const NamespaceSpec* user = user_namespace(spec);
+    const NamespaceSpec* user = find_namespace(spec, NamespaceKind::user);
     return user && !user->path.empty();
 }
 
@@ -51,7 +45,7 @@ std::vector<IdMaps> wanted_id_maps(const ContainerSpec& spec) {
 }
 
 bool has_mapped_layers(const ContainerSpec& spec) {
-    const NamespaceSpec* user = user_namespace(spec);
+    const NamespaceSpec* user = find_namespace(spec, NamespaceKind::user);
     return !spec.root.lower.empty() && user && (user->path.empty() || !spec.uid_mappings.empty());
 }
 
@@ -62,7 +56,7 @@ Slot id_map_slot(ProgramBuilder& builder, const ContainerSpec& spec, const std::
     }
     if (!joins_user_namespace(spec))
         throw Error{ErrorKind::invalid_input, "an idmapped mount needs mappings, its own or the container's"};
-    const std::string& path = user_namespace(spec)->path;
+    const std::string& path = find_namespace(spec, NamespaceKind::user)->path;
     if (const Slot given = builder.input(path); given.valid()) return given;
     const Slot slot = builder.new_slot("ids");
     builder.add(step::OpenNamespace{path, slot});

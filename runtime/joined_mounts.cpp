@@ -6,21 +6,9 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace stack {
-
-namespace {
-
-const NamespaceSpec* find_namespace(const ContainerSpec& spec, NamespaceKind kind) {
-    const auto found = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
-                                    [&](const NamespaceSpec& entry) { return entry.kind == kind; });
-    return found == spec.namespaces.end() ? nullptr : &*found;
-}
-
-}  // namespace
 
 std::string joined_mounts(const ContainerSpec& spec) {
     const NamespaceSpec* mounts = find_namespace(spec, NamespaceKind::mount);

@@ -299,9 +299,8 @@ bool is_own_namespace(const struct stat& other, const char* kind) {
 UniqueFd joined_namespace(const ContainerSpec& spec, const LaunchFds& fds, NamespaceKind kind) {
     if (kind == NamespaceKind::network && fds.network_namespace >= 0)
         return duplicate_fd(fds.network_namespace);
-    const auto entry = std::find_if(spec.namespaces.begin(), spec.namespaces.end(),
-                                    [&](const NamespaceSpec& other) { return other.kind == kind; });
-    if (entry == spec.namespaces.end() || entry->path.empty()) return {};
+    const NamespaceSpec* entry = find_namespace(spec, kind);
+    if (entry == nullptr || entry->path.empty()) return {};
     if (entry->path.starts_with("fd:")) return duplicate_fd(named_descriptor(fds, entry->path));
     UniqueFd opened{::open(entry->path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!opened.valid()) throw_errno(fmt::format("open {}", entry->path));

@@ -12,8 +12,6 @@
 
 #include <linux/mount.h>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace stack {
@@ -49,15 +47,7 @@ class MountPlanner {
     }
 
   private:
-    [[nodiscard]] bool has_new(NamespaceKind kind) const {
-        return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(), [&](const NamespaceSpec& entry) {
-            return entry.kind == kind && entry.path.empty();
-        });
-    }
-    [[nodiscard]] bool has(NamespaceKind kind) const {
-        return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
-                           [&](const NamespaceSpec& entry) { return entry.kind == kind; });
-    }
+    [[nodiscard]] bool has(NamespaceKind kind) const { return find_namespace(spec_, kind) != nullptr; }
 
     // --- while the host's tree is there -------------------------------------------------------------------------
 
@@ -85,7 +75,8 @@ class MountPlanner {
         }
         dev_.open();
         // A sysfs can be mounted only by who owns the network namespace.
-        const bool owns_network = shape_.network ? shape_.owns_network : has_new(NamespaceKind::network);
+        const bool owns_network =
+            shape_.network ? shape_.owns_network : makes_namespace(spec_, NamespaceKind::network);
         if (wanted_.sys.spec && has(NamespaceKind::user) && !owns_network) {
             mounts_.purpose("/sys");
             sysfs_ = b_.new_slot("sys");

@@ -60,11 +60,6 @@ const char* namespace_name(NamespaceKind kind) {
     return "";
 }
 
-bool has_namespace(const ContainerSpec& spec, NamespaceKind kind) {
-    return std::any_of(spec.namespaces.begin(), spec.namespaces.end(),
-                       [&](const NamespaceSpec& entry) { return entry.kind == kind; });
-}
-
 void check(const ContainerSpec& spec, const NamespaceSpec& entry, const HostFacts& facts) {
     const bool twice =
         std::count_if(spec.namespaces.begin(), spec.namespaces.end(),
@@ -99,9 +94,9 @@ std::string offsets_text(const std::map<std::string, TimeOffset>& offsets) {
 NamespacePlanner::NamespacePlanner(ProgramBuilder& builder, const ContainerSpec& spec, const HostFacts& facts,
                                    const LaunchShape& shape)
     : b_{builder}, spec_{spec}, facts_{facts}, shape_{shape} {
-    if (!has_namespace(spec, NamespaceKind::mount))
+    if (find_namespace(spec, NamespaceKind::mount) == nullptr)
         throw Error{ErrorKind::not_supported, "a container needs a mount namespace of its own"};
-    if (!spec.time_offsets.empty() && !has_new(NamespaceKind::time))
+    if (!spec.time_offsets.empty() && !makes_namespace(spec, NamespaceKind::time))
         throw Error{ErrorKind::invalid_input, "time offsets need a new time namespace"};
     for (const NamespaceSpec& entry : spec.namespaces) {
         check(spec, entry, facts);
@@ -111,11 +106,6 @@ NamespacePlanner::NamespacePlanner(ProgramBuilder& builder, const ContainerSpec&
         if (entry.path.empty() && by_clone && !replaced) flags_ |= clone_flag(entry.kind);
     }
     check_net_devices();
-}
-
-bool NamespacePlanner::has_new(NamespaceKind kind) const {
-    return std::any_of(spec_.namespaces.begin(), spec_.namespaces.end(),
-                       [&](const NamespaceSpec& entry) { return entry.kind == kind && entry.path.empty(); });
 }
 
 void NamespacePlanner::begin() {
@@ -142,7 +132,7 @@ void NamespacePlanner::enter() {
     }
     if (staged()) respawn();
     await_net_devices();
-    if (!has_new(NamespaceKind::cgroup) || !facts_.cgroup_namespaces) return;
+    if (!makes_namespace(spec_, NamespaceKind::cgroup) || !facts_.cgroup_namespaces) return;
     // Not by clone3: with CLONE_INTO_CGROUP its root would be the parent's group.
     b_.purpose("making a cgroup namespace");
     b_.add(step::Unshare{CLONE_NEWCGROUP});
@@ -192,7 +182,7 @@ void NamespacePlanner::join(const NamespaceSpec& entry) {
 }
 
 void NamespacePlanner::plan_clocks(bool in_own_user_namespace) {
-    if (!has_new(NamespaceKind::time)) return;
+    if (!makes_namespace(spec_, NamespaceKind::time)) return;
     b_.purpose("making a time namespace");
     b_.add(step::NewClocks{offsets_text(spec_.time_offsets), in_own_user_namespace});
 }
@@ -229,7 +219,8 @@ void NamespacePlanner::await_net_devices() {
 }
 
 bool has_own_namespace(const ContainerSpec& spec, const LaunchShape& shape, NamespaceKind kind) {
-    const bool given = has_namespace(spec, kind) || (kind == NamespaceKind::network && shape.network);
+    const bool given =
+        find_namespace(spec, kind) != nullptr || (kind == NamespaceKind::network && shape.network);
     return given && std::find(shape.host_namespaces.begin(), shape.host_namespaces.end(), kind) ==
                         shape.host_namespaces.end();
 }
@@ -239,7 +230,7 @@ void plan_names(ProgramBuilder& b, const ContainerSpec& spec) {
     for (const std::string* name : {&spec.hostname, &spec.domainname}) {
         if (name->empty()) continue;
         const char* what = name == &spec.hostname ? "hostname" : "domainname";
-        if (!has_namespace(spec, NamespaceKind::uts))
+        if (find_namespace(spec, NamespaceKind::uts) == nullptr)
             throw Error{ErrorKind::invalid_input,
                         fmt::format("a {} can't be set in the host's uts namespace", what)};
         if (name->size() > kMaxName)

@@ -19,7 +19,6 @@ class NamespacePlanner {
     void enter();
 
   private:
-    [[nodiscard]] bool has_new(NamespaceKind kind) const;
     void become_root();
     void respawn();
     void join_others();

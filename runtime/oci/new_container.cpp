@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -38,9 +37,7 @@ ContainerRecord make_record(const std::string& id, const std::string& bundle, co
     record.rootfs = config.spec.root.path;
     record.annotations = config.spec.annotations;
     record.created = format_time(std::chrono::system_clock::now());
-    record.shares_pid_namespace = std::none_of(
-        config.spec.namespaces.begin(), config.spec.namespaces.end(),
-        [](const NamespaceSpec& ns) { return ns.kind == NamespaceKind::pid && ns.path.empty(); });
+    record.shares_pid_namespace = !makes_namespace(config.spec, NamespaceKind::pid);
     record.boot = boot_id();
     return record;
 }
