@@ -88,6 +88,8 @@ int ChildRunner::run(const step::SetBounding& step) noexcept {
 }
 
 int ChildRunner::run(const step::SetIds& step) noexcept {
+    constexpr std::uint32_t kUnchanged = 0xffffffff;
+    if (user_.uid == kUnchanged || user_.gid == kUnchanged) return EINVAL;
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return errno;
     // Always, so that none of the caller's groups stays.
     if (::syscall(SYS_setgroups, user_.group_count, user_.groups.data()) < 0 &&

@@ -92,8 +92,9 @@ bool is_member(std::string_view members, std::string_view name) noexcept {
     return false;
 }
 
+// A number is an id, whatever an image calls its accounts (CVE-2016-3697).
 bool matches(const NameOrId& wanted, std::string_view name, std::uint32_t id) noexcept {
-    return wanted.name == name || wanted.id == id;
+    return wanted.id ? *wanted.id == id : wanted.name == name;
 }
 
 bool add_group(ResolvedUser& user, std::uint32_t gid) noexcept {
@@ -238,7 +239,7 @@ UserProblem resolve_user(const UserRequest& request, LineReader* passwd, LineRea
         }
         if (by_membership && is_member(entry.members, matched_name)) full |= !add_group(user, entry.gid);
         for (std::size_t i = 0; i < request.extra_groups.size(); ++i) {
-            if (request.extra_groups[i].name != entry.name) continue;
+            if (request.extra_groups[i].id || request.extra_groups[i].name != entry.name) continue;
             extra_found[i / 64] |= std::uint64_t{1} << (i % 64);
             full |= !add_group(user, entry.gid);
         }

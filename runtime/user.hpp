@@ -3,7 +3,7 @@
 // The parser runs in the child, between clone and exec, over hostile files: it allocates nothing, takes a fixed amount
 // of memory whatever the files hold, believes only whole-string numbers, and never asks libc (no NSS of the image).
 // Rules are Docker's: a known user brings its gid, supplementary groups and home; an explicit group replaces gid and
-// supplementary groups; an unknown number is taken as it is with gid 0.
+// supplementary groups; a number is an id, never a name, and an unknown one is taken as it is with gid 0.
 #pragma once
 
 #include <array>

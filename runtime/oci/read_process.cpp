@@ -3,6 +3,8 @@
 #include "runtime/oci/config_parts.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -71,9 +73,19 @@ SchedulerSpec read_scheduler(const JsonNode& node) {
     return result;
 }
 
+// The last number is "leave it as it is" to setresuid(2).
+std::uint32_t read_id(const JsonNode& node) {
+    const std::uint32_t id = node.number<std::uint32_t>().value_or(0);
+    if (id == std::numeric_limits<std::uint32_t>::max()) node.fail("is 4294967295, which is nobody's id");
+    return id;
+}
+
 std::vector<std::uint32_t> read_groups(const JsonNode& node) {
     std::vector<std::uint32_t> groups;
-    node.each([&](const JsonNode& entry) { groups.push_back(entry.required_number<std::uint32_t>()); });
+    node.each([&](const JsonNode& entry) {
+        static_cast<void>(entry.required_number<std::uint32_t>());
+        groups.push_back(read_id(entry));
+    });
     return groups;
 }
 
@@ -96,8 +108,8 @@ ProcessSpec read_process(const JsonNode& process, Warnings& warnings) {
     result.env = process["env"].texts();
     result.cwd = absolute_path(process["cwd"]);
     const JsonNode user = process["user"];
-    result.uid = user["uid"].number<std::uint32_t>().value_or(0);
-    result.gid = user["gid"].number<std::uint32_t>().value_or(0);
+    result.uid = read_id(user["uid"]);
+    result.gid = read_id(user["gid"]);
     result.umask = user["umask"].number<std::uint32_t>();
     if (result.umask && *result.umask > 0777) user["umask"].fail("is above 0777 (511)");
     result.additional_gids = read_groups(user["additionalGids"]);

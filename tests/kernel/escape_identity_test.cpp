@@ -121,6 +121,28 @@ TEST_F(EscapeIdentity, HostilePasswdMakesNobodyRoot) {
     }
 }
 
+// CVE-2016-3697: an account of root's with the number of another user for a name.
+TEST_F(EscapeIdentity, NumbersAreNobodysName) {
+    ProcessSpec wanted = process({"sh", "-c", "id -u; id -G"});
+    wanted.user = "1000:1000";
+    wanted.group_add = {"44"};
+    for (const ContainerRun& result : launch_and_exec(wanted, "1000:x:0:0::/:\n", "1000:x:0:\n44:x:0:\n"))
+        EXPECT_EQ(result.out, "1000\n1000 44\n") << result.error;
+}
+
+// To setresuid(2) the last number is "leave it", which is root.
+TEST_F(EscapeIdentity, LastIdIsNobodys) {
+    for (const auto& [uid, gid] : {std::pair{0xffffffffu, 0u}, std::pair{0u, 0xffffffffu}}) {
+        ProcessSpec wanted = process({"id"});
+        wanted.uid = uid;
+        wanted.gid = gid;
+        for (const ContainerRun& result : launch_and_exec(wanted, "", "")) {
+            EXPECT_EQ(result.out, "");
+            EXPECT_THAT(result.error, HasSubstr("changing to the user"));
+        }
+    }
+}
+
 TEST_F(EscapeIdentity, LastLineWithoutNewlineCounts) {
     ProcessSpec wanted = process({"sh", "-c", "id -u; id -G"});
     wanted.user = "app";

@@ -50,6 +50,16 @@ Answer resolve(const std::string& user, const std::vector<std::string>& extra = 
             result.home.data()};
 }
 
+TEST(User, NumberIsAnIdWhateverTheImageCallsItsAccounts) {
+    const Answer unknown = resolve("12345");
+    EXPECT_EQ(unknown.uid, 12345u);
+    EXPECT_EQ(unknown.gid, 0u);
+    EXPECT_EQ(unknown.home, "/");
+    const Answer grouped = resolve("1000:44", {"29"}, kPasswd, "44:x:0:app\n29:x:0:\n");
+    EXPECT_EQ(grouped.gid, 44u);
+    EXPECT_THAT(grouped.groups, ElementsAre(44, 29));
+}
+
 TEST(User, NameBringsGidGroupsAndHome) {
     const Answer answer = resolve("app");
     EXPECT_EQ(answer.problem, UserProblem::none);
