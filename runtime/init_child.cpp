@@ -133,9 +133,10 @@ int ChildRunner::run(const step::NewSession&) noexcept {
 
 int ChildRunner::run(const step::NewKeyring&) noexcept {
     if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0) return 0;
-    // A kernel without keyrings has none to leak; a quota that is used up must not stop the container either, as the
-    // filter keeps it from the inherited keyring anyway.
-    return errno == ENOSYS || errno == EDQUOT ? 0 : errno;
+    // A kernel without keyrings has none to leak; a quota that is used up must not stop a container that a filter keeps
+    // from the inherited one anyway.
+    const bool filtered = !in_.program->seccomp.empty();
+    return errno == ENOSYS || (errno == EDQUOT && filtered) ? 0 : errno;
 }
 
 int ChildRunner::run(const step::SetHostname& step) noexcept {

@@ -3,10 +3,15 @@
 #include "tests/kernel/oci_fixture.hpp"
 #include "tests/support/eventually.hpp"
 
+#include <errno.h>
+#include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -49,6 +54,14 @@ TEST_F(OciExec, FailsWithACodeOfItsOwn) {
     must({"kill", "one", "KILL"});
     EXPECT_TRUE(becomes("one", "stopped"));
     EXPECT_THAT(refusal({"exec", "one", "true"}, 255), HasSubstr("cannot exec in a stopped container"));
+}
+
+TEST_F(OciExec, DoesNotBringTheCallersKeyring) {
+    const long own = ::syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+    if (own < 0) GTEST_SKIP() << "no keyrings to be had on this machine: " << std::strerror(errno);
+    const std::string said = must({"exec", "one", "stack-payload", "keyring"});
+    EXPECT_THAT(said, testing::StartsWith("session "));
+    EXPECT_NE(said, fmt::format("session {}\n", own));
 }
 
 TEST_F(OciExec, TakesItsProcessFromFlags) {

@@ -138,7 +138,6 @@ int run_exec(Program& program, const Arguments& arguments) {
     check_console(process, options.console_socket, options.detached);
     LaunchOptions launch;
     launch.preserve_fds = options.preserve_fds + pass_on_listen_fds(process);
-    launch.new_keyring = false;
     const std::optional<Cgroup> cgroup = wanted_cgroup(program, record, seen, arguments);
     if (cgroup) launch.cgroup = placement_in(*cgroup);
 
