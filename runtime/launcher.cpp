@@ -309,11 +309,13 @@ UniqueFd joined_namespace(const ContainerSpec& spec, const LaunchFds& fds, Names
 
 // A namespace that is joined by a path or descriptor may be the host's in disguise. Asked for only where it matters.
 std::vector<NamespaceKind> host_namespaces(const ContainerSpec& spec, const LaunchFds& fds) {
-    if (spec.sysctl.empty() && spec.net_devices.empty()) return {};
-    constexpr std::pair<NamespaceKind, const char*> kMattering[] = {
-        {NamespaceKind::network, "net"}, {NamespaceKind::ipc, "ipc"}, {NamespaceKind::uts, "uts"}};
+    constexpr std::pair<NamespaceKind, const char*> kMattering[] = {{NamespaceKind::network, "net"},
+                                                                    {NamespaceKind::ipc, "ipc"},
+                                                                    {NamespaceKind::uts, "uts"},
+                                                                    {NamespaceKind::cgroup, "cgroup"}};
     std::vector<NamespaceKind> result;
     for (const auto& [kind, name] : kMattering) {
+        if (kind != NamespaceKind::cgroup && spec.sysctl.empty() && spec.net_devices.empty()) continue;
         const UniqueFd joined = joined_namespace(spec, fds, kind);
         struct stat info {};
         if (joined.valid() && ::fstat(joined.get(), &info) == 0 && is_own_namespace(info, name))

@@ -12,6 +12,8 @@
 
 #include <linux/mount.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace stack {
@@ -158,8 +160,12 @@ class MountPlanner {
     void mount_cgroup_view() {
         if (!wanted_.cgroup.spec || facts_.cgroup_mode == CgroupMode::none) return;
         const char* path = "sys/fs/cgroup";
-        const bool writable = (wanted_.cgroup.options.clear & MOUNT_ATTR_RDONLY) != 0;
+        const bool asked = (wanted_.cgroup.options.clear & MOUNT_ATTR_RDONLY) != 0;
+        const bool writable = asked && may_write_cgroups();
         const std::uint64_t access = writable ? 0 : MOUNT_ATTR_RDONLY;
+        if (asked && !writable && facts_.cgroup_mode == CgroupMode::unified)
+            b_.program().warnings.emplace_back(
+                "/sys/fs/cgroup can only be read: writing takes a cgroup namespace of the container's own");
         if (facts_.cgroup_mode == CgroupMode::unified && cgroup_trees_.empty()) {
             mounts_.mount("/sys/fs/cgroup", root_, path, "cgroup2", MountRequest{}, kQuiet | access, {},
                           false);
@@ -183,6 +189,15 @@ class MountPlanner {
                 b_.add(step::MakeSymlink{base, controller, name});
         }
         b_.add(step::SetMountAttributes{base, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
+    }
+
+    // Its own part; in the host's namespace that is everybody's, and for those who could mount it themselves.
+    [[nodiscard]] bool may_write_cgroups() const {
+        if (facts_.cgroup_mode != CgroupMode::unified) return false;
+        const std::vector<std::string>& effective = spec_.process.capabilities.effective;
+        const bool may_mount = !has(NamespaceKind::user) && std::find(effective.begin(), effective.end(),
+                                                                      "CAP_SYS_ADMIN") != effective.end();
+        return may_mount || has_own_namespace(spec_, shape_, NamespaceKind::cgroup);
     }
 
     // --- the spec's mounts ----------------------------------------------------------------------------------------

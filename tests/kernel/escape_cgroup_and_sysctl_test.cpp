@@ -3,6 +3,7 @@
 #include "runtime/cgroup.hpp"
 #include "tests/kernel/escape_fixture.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <regex>
 
@@ -34,8 +35,12 @@ class EscapeCgroup : public EscapeTest {
             if (!parent_.empty()) remove_cgroup(layout_, parent_ + name);
         EscapeTest::TearDown();
     }
-    ContainerRun run_in_group(std::vector<std::string> args, bool own_namespace) {
+    ContainerRun run_in_group(std::vector<std::string> args, bool own_namespace, const char* access = "ro") {
         ContainerSpec wanted = spec(std::move(args));
+        for (MountSpec& mount : wanted.mounts)
+            if (mount.type == "cgroup")
+                std::replace(mount.options.begin(), mount.options.end(), std::string{"ro"},
+                             std::string{access});
         wanted.cgroups_path = parent_ + "/box";
         if (!own_namespace)
             std::erase_if(wanted.namespaces,
@@ -73,6 +78,8 @@ TEST_F(EscapeCgroup, NothingInTheViewCanBeWrittenOrMade) {
     for (const bool own_namespace : {true, false})
         EXPECT_EQ(without_vanished(run_in_group({"sh", "-c", script}, own_namespace).out), "")
             << own_namespace;
+    // Not even by a mount that may be written, where it would be the whole host's.
+    EXPECT_EQ(without_vanished(run_in_group({"sh", "-c", script}, false, "rw").out), "");
 }
 
 TEST_F(EscapeCgroup, NeighboursAreNotInTheView) {
