@@ -78,6 +78,7 @@ class ChildRunner {
     // init_child_identity.cpp
     int run(const step::ResolveUser&) noexcept;
     int run(const step::OwnTerminal&) noexcept;
+    int run(const step::OwnPipes&) noexcept;
     int run(const step::NoNewPrivileges&) noexcept;
     int run(const step::InstallSeccomp&) noexcept;
     int run(const step::SetBounding&) noexcept;

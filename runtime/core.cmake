@@ -30,6 +30,7 @@ set(STACK_RUNTIME_SOURCES
   namespace_plan.cpp
   net_devices.cpp
   pending_process.cpp
+  pipe_owner.cpp
   process_plan.cpp
   protected_exe.cpp
   root_plan.cpp

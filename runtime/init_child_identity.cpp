@@ -62,6 +62,19 @@ int ChildRunner::run(const step::OwnTerminal&) noexcept {
     return result_of(::fchown(0, user_.uid, static_cast<gid_t>(-1)));
 }
 
+int ChildRunner::run(const step::OwnPipes&) noexcept {
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+        struct stat info {};
+        if (::fstat(stream, &info) < 0) return errno;
+        if (!S_ISFIFO(info.st_mode) || info.st_uid == user_.uid) continue;
+        // In a user namespace those of ids that it has not stay what they are.
+        if (::fchown(stream, user_.uid, static_cast<gid_t>(-1)) < 0 && errno != EPERM && errno != EINVAL &&
+            errno != EROFS)
+            return errno;
+    }
+    return 0;
+}
+
 int ChildRunner::run(const step::NoNewPrivileges&) noexcept {
     return result_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }

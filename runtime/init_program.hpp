@@ -264,6 +264,8 @@ struct ResolveUser {
     UserRequest request;
 };
 struct OwnTerminal {};  ///< the terminal belongs to the user
+/// So do the pipes among the standard streams, for who opens them again as /dev/stdout. Files and sockets stay the caller's.
+struct OwnPipes {};
 struct SetUmask {
     mode_t mask = 022;
 };
@@ -340,9 +342,9 @@ using Action =
                  OwnFreshDirectory, AttachAtHostPath, EnterRoot, OpenMountPoint, AttachMount, AttachInside,
                  MakeDevice, MakeSymlink, CheckDevice, CheckNode, MaskPath, ProtectPath, CopyUp, OpenOwnRoot,
                  OpenDirectory, OpenTerminal, OpenNull, SetStandardStreams, SetControllingTerminal,
-                 ResolveUser, OwnTerminal, SetUmask, SetRlimit, SetIoPriority, SetScheduler, SetAffinity,
-                 SetPersonality, ChangeDirectory, FindCommand, Gate, KeepState, RunHook, NoNewPrivileges,
-                 InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
+                 ResolveUser, OwnTerminal, OwnPipes, SetUmask, SetRlimit, SetIoPriority, SetScheduler,
+                 SetAffinity, SetPersonality, ChangeDirectory, FindCommand, Gate, KeepState, RunHook,
+                 NoNewPrivileges, InstallSeccomp, SetBounding, SetIds, SetCapabilities, Execute>;
 
 }  // namespace step
 

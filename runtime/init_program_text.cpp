@@ -201,6 +201,7 @@ class StepWords {
         return text;
     }
     std::string operator()(const step::OwnTerminal&) const { return "give the terminal to the user"; }
+    std::string operator()(const step::OwnPipes&) const { return "give pipes to the user"; }
     std::string operator()(const step::SetUmask& s) const { return fmt::format("umask {:03o}", s.mask); }
     std::string operator()(const step::SetRlimit& s) const {
         return fmt::format("set {} {}:{}", s.name, s.soft, s.hard);

@@ -6,6 +6,7 @@
 #include "runtime/init_child.hpp"
 #include "runtime/joined_mounts.hpp"
 #include "runtime/pending_process.hpp"
+#include "runtime/pipe_owner.hpp"
 #include "runtime/protected_exe.hpp"
 #include "runtime/seccomp_listener.hpp"
 #include "runtime/seccomp_program.hpp"
@@ -373,6 +374,7 @@ PendingProcess begin_launch(const ContainerSpec& spec, const LaunchFds& fds, con
     inputs.shape.host_namespaces = host_namespaces(spec, fds);
     check_labels(spec.process, spec.mount_label);
     check_joined_mounts(spec);
+    if (facts.privileged) give_pipes_to_root_of(spec, fds);
     CloneOptions clone{-1, &options};
     if (!spec.net_devices.empty()) clone.joined_network = joined_namespace(spec, fds, NamespaceKind::network);
     clone.notifying = inputs.add_agent(spec.seccomp, options.preserve_fds);

@@ -153,7 +153,10 @@ void ProcessPlanner::plan_user(const MountedTree& tree) {
     b_.purpose(process_.user.empty() ? fmt::format("finding user {}", process_.uid)
                                      : fmt::format("finding user \"{}\"", process_.user));
     b_.add(step::ResolveUser{tree.root, std::move(request)});
-    if (process_.terminal) b_.add(step::OwnTerminal{});
+    if (process_.terminal)
+        b_.add(step::OwnTerminal{});
+    else
+        b_.add(step::OwnPipes{});
 }
 
 void ProcessPlanner::plan_limits() {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -48,6 +49,43 @@ TEST_F(RuntimeExec, SeesTheContainerAsItsFirstProcessDoes) {
     EXPECT_EQ(seen["Seccomp"], "2");
     EXPECT_EQ(seen["fds"].size(), 3u);
     EXPECT_THAT(exec(container.handle(), process({"cat", "/proc/1/cmdline"})).out, StartsWith("sleep"));
+}
+
+// As images do that log to /dev/stdout.
+TEST_F(RuntimeExec, UsersMayOpenTheirStreamsAgain) {
+    ContainerSpec wanted = spec({"sh", "-c", "echo again >/dev/stdout; echo more >/proc/self/fd/2; id -u"});
+    ContainerSpec sleeping = spec({"sleep", "1000"});
+    const auto in_user_namespace = [](ContainerSpec from) {
+        from.namespaces.push_back({NamespaceKind::user, ""});
+        from.uid_mappings = from.gid_mappings = {{0, 100000, 65536}};
+        return from;
+    };
+    const PendingProcess& plain = start(sleeping);
+    const PendingProcess& shifted = start(in_user_namespace(sleeping));
+    for (const char* user : {"0", "1234:5"}) {
+        wanted.process.user = user;
+        const std::string said = fmt::format("again\nmore\n{}\n", std::atoi(user));
+        EXPECT_EQ(run(wanted).out, said);
+        EXPECT_EQ(run(in_user_namespace(wanted)).out, said);
+        EXPECT_EQ(exec(plain.handle(), wanted.process).out, said);
+        EXPECT_EQ(exec(shifted.handle(), wanted.process).out, said);
+    }
+}
+
+TEST_F(RuntimeExec, FilesStayTheCallersWhenTheyAreStreams) {
+    const std::string file = dir().write("file", "");
+    const UniqueFd out{::open(file.c_str(), O_WRONLY | O_CLOEXEC)};
+    ContainerSpec wanted = spec({"id", "-u"});
+    wanted.process.user = "1234";
+    LaunchFds fds;
+    fds.out = out.get();
+    PendingProcess container = begin_launch(wanted, fds, {}, facts());
+    container.wait_until_started();
+    wait_for_exit(container.handle());
+    EXPECT_EQ(read_file(file), "1234\n");
+    struct stat info {};
+    ASSERT_EQ(::stat(file.c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, 0u);
 }
 
 TEST_F(RuntimeExec, CarriesInputOutputAndExitCode) {
