@@ -38,8 +38,18 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
     if (shape.new_keyring) b.add(step::NewKeyring{});
 }
 
-// What has joined a pid namespace stays outside; its children are born there.
-void plan_birth_in_pid_namespace(ProgramBuilder& b) {
+// What has joined a pid namespace stays outside; its children are born there. So the container sees nothing of a process that
+// still has the host's mounts and network.
+void plan_joining(ProgramBuilder& b, int namespaces, const HostFacts& facts) {
+    const Slot target = b.input("fd:target");
+    const int pid = namespaces & CLONE_NEWPID, user = namespaces & CLONE_NEWUSER;
+    b.purpose("joining the container's namespaces");
+    // With the host's privileges, as the user namespace need not own this one.
+    const bool pid_first = pid != 0 && user != 0 && facts.privileged;
+    if (pid_first) b.add(step::JoinNamespaces{target, pid});
+    b.add(step::JoinNamespaces{target, pid_first ? namespaces & ~pid : namespaces});
+    if (user != 0) b.add(step::BecomeRoot{});
+    if (pid == 0) return;
     b.purpose("creating a process in the container's pid namespace");
     b.add(step::Respawn{0});
     b.add(step::AwaitParent{SyncPoint::id_maps, false});
@@ -105,10 +115,7 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
     // For exec only, as the specification has it. With CLONE_INTO_CGROUP the process is in its group from its birth.
     plan_affinity(b, process.initial_cpu_affinity);
     plan_cgroups(b, shape);
-    b.purpose("joining the container's namespaces");
-    b.add(step::JoinNamespaces{b.input("fd:target"), namespaces});
-    if ((namespaces & CLONE_NEWUSER) != 0) b.add(step::BecomeRoot{});
-    if ((namespaces & CLONE_NEWPID) != 0) plan_birth_in_pid_namespace(b);
+    plan_joining(b, namespaces, facts);
     plan_session(b, shape);
     MountedTree tree;
     b.purpose("looking into the container");

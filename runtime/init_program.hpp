@@ -410,8 +410,8 @@ std::vector<std::string> input_slots(const LaunchShape& shape);
 /// For a container's first process. Throws Error(invalid_input, not_supported) when the spec asks for what can't be.
 InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts, const LaunchShape& shape);
 
-/// For a further process: joins `namespaces` (CLONE_NEW… bits) of the process whose pidfd is input slot "fd:target". The pid
-/// namespace is among them only where the parent can't clone into it: the process then goes on as another one, born there.
+/// For a further process: joins `namespaces` (CLONE_NEW… bits) of the process whose pidfd is input slot "fd:target". With the pid
+/// namespace among them it goes on as another one, born there.
 InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& seccomp, int namespaces,
                                const HostFacts& facts, const LaunchShape& shape);
 

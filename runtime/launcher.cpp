@@ -428,17 +428,13 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
         throw;
     }
     if (!target.init->alive()) throw ended();  // else what was read may be of a process with a recycled pid
-    // To clone into a pid namespace takes privileges in the user namespace that owns it. Who has none before it has joined
-    // that one, as its owner may, leaves it to the child.
-    const bool by_child = !facts.privileged && (namespaces & CLONE_NEWUSER) != 0;
-    const bool by_parent = !by_child && (namespaces & CLONE_NEWPID) != 0;
-    CloneOptions clone{by_parent ? target.init->pidfd() : -1, &options};
+    CloneOptions clone{-1, &options};
     clone.notifying = inputs.add_agent(target.seccomp, options.preserve_fds);
     clone.container_state = options.container_state;
     if (clone.notifying && !clone.container_state)
         throw Error{ErrorKind::internal, "an exec under a notifying profile needs the container's state"};
-    const int to_join = by_parent ? namespaces & ~CLONE_NEWPID : namespaces;
-    InitProgram program = build_exec_program(process, target.seccomp, to_join, facts, inputs.shape);
+    if (facts.privileged && (namespaces & CLONE_NEWUSER) != 0) give_pipes_to_root_of(target.init->pid(), fds);
+    InitProgram program = build_exec_program(process, target.seccomp, namespaces, facts, inputs.shape);
     try {
         return begin(std::move(program), inputs.fds, std::move(clone));
     } catch (const Error& error) {

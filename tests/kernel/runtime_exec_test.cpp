@@ -194,20 +194,29 @@ TEST_F(RuntimeExec, ForgedDevicesOfARunningContainerAreRefused) {
 }
 
 // CVE-2016-9962: what joins a container can't be looked at from inside before it has become part of it.
+// CVE-2016-9962. In a user namespace also by who may trace there: the joining process's memory is the host's until exec.
 TEST_F(RuntimeExec, WaitingProcessCantBeInspectedFromInside) {
-    ContainerSpec wanted = spec({"sleep", "1000"});
     auto capabilities = default_capabilities();
     capabilities.push_back("CAP_SYS_PTRACE");
-    wanted.process.capabilities = capability_sets(capabilities);
-    const PendingProcess& container = start(wanted);
-    const ExecTarget target{&container.handle(), {}};
-    PendingProcess waiting = begin_exec(target, process({"true"}), {}, {}, facts());
-    waiting.wait_for_gate();
-    ProcessSpec spy = process({"sh", "-c", "for p in /proc/[0-9]*; do ls -l $p/fd $p/exe 2>/dev/null; done"});
-    spy.capabilities = capability_sets(default_capabilities());
-    const ContainerRun seen = exec(container.handle(), spy);
-    EXPECT_THAT(seen.out, testing::Not(HasSubstr("socket:")));
-    EXPECT_THAT(seen.out, testing::Not(HasSubstr("runtime_kernel_test")));
+    for (const bool user_namespace : {false, true}) {
+        ContainerSpec wanted = spec({"sleep", "1000"});
+        wanted.process.capabilities = capability_sets(capabilities);
+        if (user_namespace) {
+            wanted.namespaces.push_back({NamespaceKind::user, ""});
+            wanted.uid_mappings = wanted.gid_mappings = {{0, 100000, 65536}};
+        }
+        const PendingProcess& container = start(wanted);
+        const ExecTarget target{&container.handle(), {}};
+        PendingProcess waiting = begin_exec(target, process({"true"}), {}, {}, facts());
+        waiting.wait_for_gate();
+        ProcessSpec spy =
+            process({"sh", "-c", "for p in /proc/[0-9]*; do ls -l $p/fd $p/exe; cat $p/environ; done 2>&1"});
+        spy.capabilities = capability_sets(user_namespace ? capabilities : default_capabilities());
+        const ContainerRun seen = exec(container.handle(), spy);
+        EXPECT_THAT(seen.out, HasSubstr("ermission denied")) << seen.error;
+        EXPECT_THAT(seen.out, Not(HasSubstr("socket:")));
+        EXPECT_THAT(seen.out, Not(HasSubstr("runtime_kernel_test")));
+    }
 }
 
 }  // namespace

@@ -52,7 +52,27 @@ static void note_descriptors(const char* process) {
     if (dir != NULL) closedir(dir);
 }
 
+/* The first line of a file of a process; false when the process has none any more. */
+static int first_line(const char* process, const char* name, char* line, int size) {
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%s/%s", process, name);
+    FILE* file = fopen(path, "re");
+    if (file == NULL) return 0;
+    const int found = fgets(line, size, file) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* Its mounts are ours. This file is for everybody to read, whatever ptrace(2) says. */
+static void compare_mounts(const char* process) {
+    char ours[kLine], theirs[kLine];
+    if (first_line("self", "mountinfo", ours, kLine) && first_line(process, "mountinfo", theirs, kLine) &&
+        strcmp(ours, theirs) != 0)
+        note("foreign mounts", theirs);
+}
+
 static void look_at(const char* process) {
+    compare_mounts(process);
     char path[300];
     snprintf(path, sizeof path, "/proc/%s/exe", process);
     note_link("exe", path);
