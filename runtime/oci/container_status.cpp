@@ -37,7 +37,9 @@ Observed observe(const StateStore& store, const ContainerRecord& record, const C
         return seen;
     }
     const std::optional<Cgroup> cgroup = find_cgroup(record, layout);
-    if (cgroup && cgroup->frozen())
+    if (!store.has(record.id, "config.json") && store.locked(record.id))
+        seen.status = Status::creating;  // its hooks run, or its process sets itself up
+    else if (cgroup && cgroup->frozen())
         seen.status = Status::paused;
     else
         seen.status = path_exists(store.file(record.id, "start.sock")) ? Status::created : Status::running;

@@ -111,7 +111,11 @@ TEST_F(OciHooks, MayAskForTheState) {
            {"sh", "-c",
             fmt::format("cat >/dev/null; {} --root {} state one >{}", program(), root(), journal())}}}});
     must({"create", "--bundle", bundle({"true"}, json{{"hooks", {{"createRuntime", hook}}}}.dump()), "one"});
-    EXPECT_EQ(json::parse(read_file(journal())).at("id"), "one");
+    const json told = json::parse(read_file(journal()));
+    EXPECT_EQ(told.at("id"), "one");
+    EXPECT_EQ(told.at("status"), "creating");
+    EXPECT_EQ(told.at("pid"), state("one").at("pid"));
+    EXPECT_EQ(state("one").at("status"), "created");
 }
 
 }  // namespace

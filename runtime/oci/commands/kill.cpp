@@ -88,8 +88,8 @@ int run_kill(Program& program, const Arguments& arguments) {
         return 0;
     }
     if (!seen.alive() && arguments.on("all")) return 0;
-    if (seen.status == Status::created && ends_by_default(number) &&
-        end_before_start(program, id, *seen.init))
+    const bool waits = seen.status == Status::creating || seen.status == Status::created;
+    if (waits && seen.alive() && ends_by_default(number) && end_before_start(program, id, *seen.init))
         return 0;
     if (!seen.alive() || !seen.init->signal(number))
         throw Error{ErrorKind::conflict, "container not running"};
