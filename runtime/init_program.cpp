@@ -38,6 +38,12 @@ void plan_session(ProgramBuilder& b, const LaunchShape& shape) {
     if (shape.new_keyring) b.add(step::NewKeyring{});
 }
 
+void plan_personality(ProgramBuilder& b, std::optional<std::uint64_t> personality) {
+    if (!personality) return;
+    b.purpose("setting the personality");
+    b.add(step::SetPersonality{*personality});
+}
+
 // What has joined a pid namespace stays outside; its children are born there. So the container sees nothing of a process that
 // still has the host's mounts and network.
 void plan_joining(ProgramBuilder& b, int namespaces, const HostFacts& facts) {
@@ -93,10 +99,7 @@ InitProgram build_init_program(const ContainerSpec& spec, const HostFacts& facts
         b.purpose("making the root file system read-only");
         b.add(step::SetMountAttributes{tree.root, MOUNT_ATTR_RDONLY, 0, 0, false});
     }
-    if (spec.personality) {
-        b.purpose("setting the personality");
-        b.add(step::SetPersonality{*spec.personality});
-    }
+    plan_personality(b, spec.personality);
     process.plan(tree, spec.hooks.start_container);
     plan_arguments(b.program(), spec.process);
     b.program().uid_mappings = spec.uid_mappings;
@@ -130,6 +133,7 @@ InitProgram build_exec_program(const ProcessSpec& process, const SeccompSpec& se
         b.add(step::SetOomScore{tree.proc, std::to_string(*process.oom_score_adj)});
     }
     planner.plan_directory(tree, false);
+    plan_personality(b, shape.exec_personality);
     plan_affinity(b, process.final_cpu_affinity);
     planner.plan(tree, {});
     plan_arguments(b.program(), process);

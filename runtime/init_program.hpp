@@ -402,6 +402,7 @@ struct LaunchShape {
     int preserve_fds = 0;
     bool new_keyring = true;
     bool pivot = true;
+    std::optional<std::uint64_t> exec_personality{};  ///< that of the container, for an exec
     bool operator==(const LaunchShape&) const = default;
 };
 /// Slot names of the inputs of a shape: "stdin", "network", "fd:NAME", "tasks0", "init", …

@@ -434,6 +434,7 @@ PendingProcess begin_exec(const ExecTarget& target, const ProcessSpec& process, 
     if (clone.notifying && !clone.container_state)
         throw Error{ErrorKind::internal, "an exec under a notifying profile needs the container's state"};
     if (facts.privileged && (namespaces & CLONE_NEWUSER) != 0) give_pipes_to_root_of(target.init->pid(), fds);
+    inputs.shape.exec_personality = target.personality;
     InitProgram program = build_exec_program(process, target.seccomp, namespaces, facts, inputs.shape);
     try {
         return begin(std::move(program), inputs.fds, std::move(clone));

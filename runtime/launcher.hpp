@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -148,6 +149,7 @@ struct ExecTarget {
     const ProcessHandle* init =
         nullptr;  ///< the container's PID 1 (as we see it); borrowed during `begin_exec`
     SeccompSpec seccomp;
+    std::optional<std::uint64_t> personality{};  ///< as in ContainerSpec
 };
 
 /// Starts one more process in a running container: same namespaces, the spec's capabilities (inheritable

@@ -64,6 +64,11 @@ TEST_F(OciExec, DoesNotBringTheCallersKeyring) {
     EXPECT_NE(said, fmt::format("session {}\n", own));
 }
 
+TEST_F(OciExec, HasThePersonalityOfTheContainer) {
+    start_sleeping("old", R"({"linux": {"personality": {"domain": "LINUX32"}}})");
+    EXPECT_THAT(must({"exec", "old", "uname", "-m"}), testing::MatchesRegex("i.86\n"));
+}
+
 TEST_F(OciExec, TakesItsProcessFromFlags) {
     EXPECT_EQ(must({"exec", "--cwd", "/tmp", "one", "pwd"}), "/tmp\n");
     EXPECT_EQ(must({"exec", "-e", "A=1", "--env=TERM=x", "one", "sh", "-c", "echo $A $TERM"}), "1 x\n");

@@ -145,7 +145,7 @@ int run_exec(Program& program, const Arguments& arguments) {
 
     std::optional<Foreground> foreground;
     if (!options.detached) foreground.emplace(true);
-    const ExecTarget target{&*seen.init, container.seccomp};
+    const ExecTarget target{&*seen.init, container.seccomp, container.personality};
     PendingProcess pending = begin_exec(target, process, own_streams(process), launch, program.facts());
     fault_point("exec.process");
     program.log.warnings(pending.warnings());
