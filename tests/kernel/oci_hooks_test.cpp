@@ -104,6 +104,27 @@ TEST_F(OciHooks, HaveTheirTime) {
     EXPECT_TRUE(gone("one"));
 }
 
+// CVE-2021-43784: what is told to the child has a length that it can take, or is not told.
+TEST_F(OciHooks, AStateOfAnySizeArrivesWholeOrNotAtAll) {
+    const auto create = [&](std::size_t size) {
+        const json hook =
+            json::array({{{"path", "/bin/sh"}, {"args", {"sh", "-c", fmt::format("cat >{}", journal())}}}});
+        const json patch{{"annotations", {{"note", std::string(size, 'x')}}},
+                         {"hooks", {{"createContainer", hook}}}};
+        return call({"create", "--bundle", bundle({"true"}, patch.dump()), "one"});
+    };
+    const OciResult large = create(60'000);
+    EXPECT_EQ(large.code, 0) << large.err;
+    EXPECT_EQ(json::parse(read_file(journal())).at("annotations").at("note"), std::string(60'000, 'x'));
+    must({"delete", "--force", "one"});
+    for (const std::size_t size : {65'536u, 130'000u}) {
+        const OciResult refused = create(size);
+        EXPECT_EQ(refused.code, 1);
+        EXPECT_THAT(refused.err, HasSubstr("the container's state is larger than 64 KiB")) << size;
+        EXPECT_TRUE(gone("one"));
+    }
+}
+
 TEST_F(OciHooks, MayAskForTheState) {
     const json hook = json::array(
         {{{"path", "/bin/sh"},
