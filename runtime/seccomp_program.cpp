@@ -137,7 +137,15 @@ class ProfileCompiler {
     void add_young(const std::string& name, std::uint32_t action,
                    const std::vector<scmp_arg_cmp>& conditions) {
         const std::optional<int> number = young_syscall_number(name);
-        if (!number || !conditions.empty()) return;
+        if (!number) return;
+        if (!conditions.empty()) {
+            if (action == SCMP_ACT_ALLOW) return;  // then it gets what the profile does by default
+            throw Error{
+                ErrorKind::not_supported,
+                fmt::format("seccomp: {} can't be ruled by its arguments: the libseccomp here does not "
+                            "know it",
+                            name)};
+        }
         notifies_ |= action == SCMP_ACT_NOTIFY;
         young_.emplace(static_cast<std::uint32_t>(*number), action);
     }

@@ -155,6 +155,16 @@ TEST(SeccompProfile, KnowsCallsThatLibseccompDoesNot) {
     EXPECT_EQ(judge(wanted, "read"), SECCOMP_RET_ALLOW);
 }
 
+TEST(SeccompProfile, WhatItCantDenyByArgumentsIsRefused) {
+    const std::vector<SeccompArgument> condition{{0, 0, 0, "SCMP_CMP_EQ"}};
+    SeccompProfile wanted = profile("SCMP_ACT_ALLOW");
+    wanted.syscalls = {rule({"mseal"}, "SCMP_ACT_ERRNO", condition)};
+    EXPECT_THAT(refusal(wanted), HasSubstr("mseal can't be ruled by its arguments"));
+    wanted = profile("SCMP_ACT_ERRNO");
+    wanted.syscalls = {rule({"mseal"}, "SCMP_ACT_ALLOW", condition)};
+    EXPECT_EQ(judge_number(wanted, 462), SECCOMP_RET_ERRNO | EPERM);
+}
+
 #if defined(__x86_64__)
 TEST(SeccompProfile, EachArchitectureHasItsNumbers) {
     SeccompProfile wanted = profile("SCMP_ACT_ALLOW");
