@@ -53,6 +53,34 @@ std::vector<std::string> child_groups(int dir) {
     return names;
 }
 
+// One descriptor and no recursion: the depth is a container's choice.
+int walk_groups(int dir, const std::function<void(int dir)>& enter,
+                const std::function<int(int parent, const std::string& name)>& leave) {
+    std::vector<std::vector<std::string>> levels{
+        child_groups(dir)};  // what is left to do in each, last first
+    UniqueFd at = open_subdirectory(dir, ".");
+    while (at.valid()) {
+        if (!levels.back().empty()) {
+            UniqueFd child = open_subdirectory(at.get(), levels.back().back());
+            if (!child.valid()) {
+                levels.back().pop_back();
+                continue;
+            }
+            at = std::move(child);
+            enter(at.get());
+            levels.push_back(child_groups(at.get()));
+            continue;
+        }
+        levels.pop_back();
+        if (levels.empty()) return 0;
+        at = open_subdirectory(at.get(), "..");
+        if (!at.valid()) break;
+        if (const int err = leave(at.get(), levels.back().back()); err != 0) return err;
+        levels.back().pop_back();
+    }
+    return errno == ENOENT ? 0 : errno;
+}
+
 std::optional<std::uint64_t> to_number(std::string_view text) {
     text = trim(text);
     std::uint64_t value = 0;

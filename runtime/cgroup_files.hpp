@@ -4,6 +4,7 @@
 #include "runtime/base/fd.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,10 @@ int write_at(int dir, const std::string& file, std::string_view value);
 
 /// Names of the groups below; empty when the directory is gone.
 std::vector<std::string> child_groups(int dir);
+/// Walks all groups below `dir`, however many a container has nested: `enter` gets each one's directory before those below it,
+/// `leave` its parent's and its name after them. 0, or what `leave` returned other than 0. Groups may go away meanwhile.
+int walk_groups(int dir, const std::function<void(int dir)>& enter,
+                const std::function<int(int parent, const std::string& name)>& leave);
 
 /// A whole unsigned decimal with white space around it; nullopt for anything else, "max" too.
 std::optional<std::uint64_t> to_number(std::string_view text);

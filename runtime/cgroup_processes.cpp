@@ -24,13 +24,11 @@ using cgroup_files::write_at;
 namespace {
 
 /// The container may have frozen groups of its own, where v1 keeps SIGKILL waiting.
-void thaw_below(int dir, int depth = 256) {
-    if (dir < 0 || depth == 0) return;
-    for (const std::string& name : cgroup_files::child_groups(dir))
-        if (const UniqueFd child = cgroup_files::open_subdirectory(dir, name); child.valid()) {
-            write_at(child.get(), "freezer.state", "THAWED");
-            thaw_below(child.get(), depth - 1);
-        }
+void thaw_below(int dir) {
+    if (dir < 0) return;
+    cgroup_files::walk_groups(
+        dir, [](int below) { write_at(below, "freezer.state", "THAWED"); },
+        [](int, const std::string&) { return 0; });
 }
 
 bool says_populated(int v2_dir) {

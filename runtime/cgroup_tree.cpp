@@ -76,28 +76,25 @@ int walk_down(MadeDirectory& at, std::string& shown, const std::vector<std::stri
     return 0;
 }
 
-int remove_group(int parent, const std::string& name, int depth = 256) {
-    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    const int err = errno;
-    if (err != EBUSY && err != ENOTEMPTY) return err;
-    if (depth == 0) return ELOOP;
-    const UniqueFd dir = open_subdirectory(parent, name);
-    if (!dir.valid()) return errno == ENOENT ? 0 : errno;
-    for (const std::string& child : child_groups(dir.get()))
-        if (const int below = remove_group(dir.get(), child, depth - 1); below != 0) return below;
-    if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    return errno;
+int remove_empty_group(int parent, const std::string& name) {
+    return ::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-void collect_processes(int dir, std::set<pid_t>& into, int depth = 256) {
+int remove_group(int parent, const std::string& name) {
+    const int err = remove_empty_group(parent, name);
+    if (err != EBUSY && err != ENOTEMPTY) return err;
+    const UniqueFd dir = open_subdirectory(parent, name);
+    if (!dir.valid()) return errno == ENOENT ? 0 : errno;
+    const int below = walk_groups(
+        dir.get(), [](int) {}, remove_empty_group);
+    return below != 0 ? below : remove_empty_group(parent, name);
+}
+
+void collect_processes(int dir, std::set<pid_t>& into) {
     if (const std::optional<std::string> text = read_at(dir, "cgroup.procs"))
         for (const std::string& line : split(*text, '\n'))
             if (const std::optional<long long> pid = parse_int(line); pid && *pid > 0)
                 into.insert(static_cast<pid_t>(*pid));
-    if (depth == 0) return;
-    for (const std::string& name : child_groups(dir))
-        if (const UniqueFd child = open_subdirectory(dir, name); child.valid())
-            collect_processes(child.get(), into, depth - 1);
 }
 
 std::set<std::string> all_mounts(const CgroupLayout& layout) {
@@ -161,6 +158,8 @@ std::map<std::string, std::vector<std::string>> cgroup_tree::v1_by_mount(const C
 std::vector<pid_t> cgroup_tree::processes(int dir) {
     std::set<pid_t> pids;
     collect_processes(dir, pids);
+    cgroup_files::walk_groups(
+        dir, [&](int below) { collect_processes(below, pids); }, [](int, const std::string&) { return 0; });
     return {pids.begin(), pids.end()};
 }
 

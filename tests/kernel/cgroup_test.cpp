@@ -120,6 +120,27 @@ TEST_P(CgroupTest, PidsLimitStopsForks) {
     EXPECT_TRUE(eventually([&] { return !group.populated(); }));
 }
 
+// As a container can do that has a part of the tree to itself: longer than any path, deeper than any stack.
+TEST_P(CgroupTest, GroupsNestedWithoutEndAreSeenAndRemoved) {
+    const Cgroup group = Cgroup::create(layout, path, {});
+    const std::string mount = layout.has_unified() ? layout.unified_mount : layout.v1_mounts.at("freezer");
+    UniqueFd dir{::open((mount + path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const std::string name(100, 'n');
+    for (int level = 0; level < 400; ++level) {
+        ASSERT_EQ(::mkdirat(dir.get(), name.c_str(), 0755), 0);
+        ASSERT_EQ(::mkdirat(dir.get(), "beside", 0755), 0);
+        dir.reset(::openat(dir.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    }
+    const pid_t pid = start(group, [] { return ::pause(); });
+    const UniqueFd procs{::openat(dir.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC)};
+    write_all(procs.get(), std::to_string(pid), "cgroup.procs");
+    EXPECT_EQ(group.processes(), std::vector<pid_t>{pid});
+    group.kill_all();
+    EXPECT_TRUE(WIFSIGNALED(wait(pid)));
+    remove_cgroup(layout, path);
+    EXPECT_FALSE(path_exists(mount + path));
+}
+
 TEST_P(CgroupTest, CpuQuotaIsHeld) {
     ResourceSpec limits;
     limits.cpu_quota_us = 10000;
