@@ -47,6 +47,11 @@ std::string bundle_of(const Paths& paths, const ContainerRecord& record) {
     return container_directory(paths, record.project, record.id);
 }
 
+// Not opened by its number: the keeper may have reaped it already, and the number be somebody else's.
+ProcessHandle same_process(const ProcessHandle& handle) {
+    return {duplicate_fd(handle.pidfd()), handle.pid()};
+}
+
 // Both sides of a new container's standard streams.
 class ContainerStdio {
   public:
@@ -378,7 +383,7 @@ Task<LaunchOutcome> RunningContainers::start_process(std::shared_ptr<Live> conta
     outcome.start_time = process_start_time(outcome.pid).value_or(0);
     outcome.started_ns = wall_clock_ns();
     (*at_gate)(outcome);
-    container->init = ProcessHandle::open(outcome.pid).value_or(ProcessHandle{});
+    container->init = same_process(process.handle());
     containers_by_pid_[outcome.pid] = id;
     live_[id] = container;
     pump_.add(id, log_target(paths_, record), stdio.release_streams());
@@ -429,7 +434,7 @@ Task<ExecStarted> RunningContainers::exec(std::string id, ExecRequest request) {
     if (request.terminal) {
         if (std::optional<UniqueFd> master = pending.take_terminal()) started.terminal = std::move(*master);
     }
-    execs_[started.pid] = ProcessHandle::open(started.pid).value_or(ProcessHandle{});
+    execs_[started.pid] = same_process(pending.handle());
     pending.release();
     std::exception_ptr failure;
     try {
