@@ -2,13 +2,17 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/base/undo.hpp"
+#include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/fault_point.hpp"
+#include "runtime/oci/resource_update.hpp"
 
 #include <errno.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace stack::oci {
 
@@ -27,9 +31,34 @@ ResourceSpec to_the_letter(ResourceSpec resources) {
     return resources;
 }
 
-bool limits_something(ResourceSpec resources) {
-    resources.devices.clear();  // who has no privileges makes no device nodes
-    return resources != ResourceSpec{};
+// Less what nobody has to hold: 0 leaves things as they are, -1 is no limit. Device rules are a matter of their own.
+ResourceSpec limits_among(ResourceSpec resources) {
+    resources.devices.clear();
+    resources.check_before_update = false;
+    drop_unchanged(resources);
+    for (std::optional<std::int64_t>* limit :
+         {&resources.memory_limit_bytes, &resources.memory_reservation_bytes, &resources.memory_swap_bytes,
+          &resources.cpu_quota_us, &resources.pids_limit})
+        if (*limit == -1) limit->reset();
+    return resources;
+}
+
+bool limits_something(const ResourceSpec& resources) {
+    return limits_among(resources) != ResourceSpec{};
+}
+
+// Every configuration has device rules, and a container without a cgroup is what was asked for: they are no reason to
+// refuse it, but whoever may make device nodes in it can use them all.
+void check_does_without(Program& program, const ContainerSpec& spec, const char* why) {
+    std::vector<std::string> names;
+    const nlohmann::ordered_json limits = resources_json(limits_among(spec.resources));
+    for (const auto& [name, value] : limits.items()) names.push_back("linux.resources." + name);
+    if (!names.empty())
+        throw Error{ErrorKind::not_supported,
+                    fmt::format("{} can't be enforced: {}", join(names, ", "), why)};
+    const bool can_make_devices = ::geteuid() == 0 && find_namespace(spec, NamespaceKind::user) == nullptr;
+    if (!spec.resources.devices.empty() && can_make_devices)
+        program.log.warning(fmt::format("linux.resources.devices is not enforced: {}", why));
 }
 
 bool may_do_without(const Program& program, const ContainerSpec& spec, const Error& error) {
@@ -95,8 +124,14 @@ CgroupPlacement MadeCgroup::placement() const {
 
 MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec) {
     MadeCgroup made;
+    if (!program.globals.cgroups) {
+        check_does_without(program, spec, "cgroups are disabled");
+        return made;
+    }
+    const bool none = program.cgroups().mode == CgroupLayout::Mode::none;
+    if (none) check_does_without(program, spec, "this host has no cgroup file system");
     if (!record.scope.empty()) made.scope.emplace(start_scope(program, record, spec));
-    if (record.cgroup_path.empty() || program.cgroups().mode == CgroupLayout::Mode::none) return made;
+    if (none) return made;
     try {
         made.cgroup =
             Cgroup::create_without_devices(program.cgroups(), record.cgroup_path,

@@ -29,7 +29,7 @@ struct MadeCgroup {
     [[nodiscard]] CgroupPlacement placement() const;
 };
 /// Makes the cgroup of the record with its limits; the path of a scope's is put on record. Device rules that a program can
-/// enforce are left to the caller. Throws Error.
+/// enforce are left to the caller. Throws Error; not_supported for limits where there are no cgroups.
 MadeCgroup make_cgroup(Program& program, ContainerRecord& record, const ContainerSpec& spec);
 
 /// The cgroup of the record; nullopt when it has none (any more).

@@ -72,6 +72,44 @@ TEST_F(OciLimits, UpdateWritesAndRemembers) {
     EXPECT_EQ(config.at("linux").at("resources").at("pids").at("limit"), -1);
 }
 
+TEST_F(OciLimits, NoLimitIsDroppedWhereThereIsNoCgroup) {
+    const auto create = [&](const std::string& linux) {
+        return std::vector<std::string>{"--cgroup-manager",      "disabled", "run", "--bundle",
+                                        bundle({"true"}, linux), "one"};
+    };
+    EXPECT_EQ(
+        refusal(create(R"({"linux": {"resources": {"pids": {"limit": 5}, "memory": {"limit": 4096}}}})")),
+        "linux.resources.memory, linux.resources.pids can't be enforced: cgroups are disabled");
+    EXPECT_TRUE(gone("one"));
+    const OciResult result = call(create(
+        R"({"linux": {"resources": {"pids": {"limit": -1}, "memory": {"limit": 0}, "devices": [{"allow": false}]}}})"));
+    EXPECT_EQ(result.code, 0);
+    EXPECT_THAT(result.err, HasSubstr("linux.resources.devices is not enforced: cgroups are disabled"));
+}
+
+TEST_F(OciLimits, NoLimitIsDroppedWhereThereIsNoCgroupFileSystem) {
+    SpawnOptions options;
+    options.argv = {"/usr/bin/unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    R"(umount -a -l -t cgroup,cgroup2 && exec "$@")",
+                    "sh",
+                    program(),
+                    "--root",
+                    root(),
+                    "run",
+                    "--bundle",
+                    bundle({"true"}, R"({"linux": {"resources": {"cpu": {"shares": 5}}}})"),
+                    "one"};
+    options.fds = {-1, -1, -1};
+    const CommandResult result = run_command(options);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err,
+                HasSubstr("linux.resources.cpu can't be enforced: this host has no cgroup file system"));
+    EXPECT_TRUE(gone("one"));
+}
+
 TEST_F(OciLimits, ALimitOfMemorySaysNothingOfSwap) {
     start_sleeping("one", R"({"linux": {"resources": {"memory": {"limit": 33554432}}}})");
     must({"update", "--memory", "64m", "one"});
