@@ -165,6 +165,28 @@ std::optional<Cgroup> Cgroup::open(const CgroupLayout& layout, const std::string
     return group;
 }
 
+void Cgroup::descend(const std::string& below, const std::vector<std::string>& controllers) {
+    const std::string path = path_ + below;
+    cgroup_tree::components(path);
+    const auto missing = [](const std::string& where) {
+        return Error{ErrorKind::not_found, fmt::format("there is no cgroup {}", where)};
+    };
+    for (const std::string& controller : controllers)
+        if (!has_v1(controller)) throw missing(fmt::format("{} of controller {}", path_, controller));
+    if (controllers.empty() && unified_.valid()) {
+        unified_ = cgroup_tree::open(layout_.unified_mount, path);
+        if (!unified_.valid()) throw missing(layout_.unified_mount + path);
+    }
+    for (Hierarchy& hierarchy : v1_) {
+        if (!controllers.empty() && !any_of_them(hierarchy.controllers, controllers)) continue;
+        hierarchy.path = layout_.v1_mounts.at(hierarchy.controllers.front()) + path;
+        hierarchy.opened.reset();
+        if (hierarchy.dir() >= 0)
+            hierarchy.tasks = cgroup_files::open_below(hierarchy.dir(), "tasks", O_WRONLY);
+        if (hierarchy.dir() < 0 || !hierarchy.tasks.valid()) throw missing(hierarchy.path);
+    }
+}
+
 void Cgroup::apply(const ResourceSpec& resources, Undo* undo) {
     if (resources.check_before_update) refuse_limit_below_use(resources);
     const CgroupPlan plan = plan_cgroup(layout_, resources, unified_.valid());

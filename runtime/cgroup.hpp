@@ -48,6 +48,9 @@ class Cgroup {
     void restrict_devices(const ResourceSpec& resources, DevicePrograms& programs);
     /// nullopt when it exists in no hierarchy. Throws Error.
     static std::optional<Cgroup> open(const CgroupLayout& layout, const std::string& path);
+    /// Goes on in the group `below` (`/sub`) this one: in the hierarchies of these v1 controllers, or in all where it is when
+    /// none is named. For placing a process; `path` stays. Throws Error: not_found where there is no such group, invalid_input.
+    void descend(const std::string& below, const std::vector<std::string>& controllers);
 
     /// For clone3's CLONE_INTO_CGROUP: the directory in the v2 hierarchy, -1 where there is none. Borrowed.
     [[nodiscard]] int clone_into_fd() const { return unified_.get(); }

@@ -71,7 +71,7 @@ constexpr Flag kExecFlags[] = {
     {"process-label", 0, "LABEL", "SELinux label of the process"},
     {"apparmor", 0, "PROFILE", "AppArmor profile of the process"},
     {"ignore-paused", 0, nullptr, "also into a paused container; it runs when that is resumed"},
-    {"cgroup", 0, "[CTRL:]PATH", "a cgroup below the container's own"},
+    {"cgroup", 0, "[CTRL,...:]PATH", "a cgroup below the container's own; on v1 once a controller"},
 };
 
 constexpr Flag kFormatFlags[] = {{"format", 'f', "FORMAT", "table (default) or json"}};

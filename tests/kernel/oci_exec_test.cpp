@@ -1,5 +1,7 @@
 // exec: whom, where and with what a further process runs.
 #include "runtime/base/path_at.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/cgroup.hpp"
 #include "tests/kernel/oci_fixture.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -144,6 +146,64 @@ TEST_F(OciExec, EntersTheCgroupOfTheContainer) {
     EXPECT_THAT(refusal({"exec", "--cgroup", "missing", "one", "true"}, 255),
                 HasSubstr("there is no cgroup"));
     must({"exec", "--cgroup", "/", "one", "true"});
+}
+
+// Makes SUB in every hierarchy where the container is; controllers of v1, by name.
+class OciExecBelow : public OciExec {
+  protected:
+    void SetUp() override {
+        OciExec::SetUp();
+        if (IsSkipped()) return;
+        const CgroupLayout layout = detect_cgroups();
+        const std::string own = cgroup_parent() + "/0";
+        fs::create_directory(layout.unified_mount + own + "/sub");
+        for (const auto& [controller, mount] : layout.v1_mounts) {
+            if (!fs::exists(mount + own)) continue;
+            fs::create_directory(mount + own + "/sub");
+            v1_.push_back(controller);
+        }
+    }
+    // Of the hierarchies that the process is in: those in which it is below the container.
+    [[nodiscard]] std::vector<std::string> where(std::vector<std::string> flags) const {
+        flags.insert(flags.begin(), "exec");
+        flags.insert(flags.end(), {"one", "cat", "/proc/self/cgroup"});
+        std::vector<std::string> found;
+        for (const std::string& line : split(must(flags), '\n'))
+            if (line.ends_with("/sub")) found.push_back(split(line, ':').at(1));
+        return found;
+    }
+    std::vector<std::string> v1_;
+};
+
+TEST_F(OciExecBelow, GoesThereInEveryHierarchy) {
+    std::vector<std::string> all = where({"--cgroup", "sub"});
+    EXPECT_EQ(all.size(), v1_.size() + 1);
+    EXPECT_EQ(where({"--cgroup", "/sub"}), all);
+    EXPECT_EQ(where({"--cgroup", "/"}), std::vector<std::string>{});
+    EXPECT_EQ(where({}), std::vector<std::string>{});
+    must({"delete", "--force", "one"});
+    EXPECT_TRUE(gone("one"));
+}
+
+TEST_F(OciExecBelow, StaysWithTheContainerInOtherHierarchies) {
+    if (v1_.empty()) {
+        EXPECT_THAT(refusal({"exec", "--cgroup", "memory:sub", "one", "true"}, 255),
+                    HasSubstr("this host has no hierarchy for \"memory\""));
+        return;
+    }
+    using Names = std::vector<std::string>;
+    using testing::UnorderedElementsAre;
+    EXPECT_EQ(where({"--cgroup", "memory:sub"}), Names{"memory"});
+    EXPECT_THAT(where({"--cgroup", "memory,pids:sub"}), UnorderedElementsAre("memory", "pids"));
+    EXPECT_THAT(where({"--cgroup", "memory:sub", "--cgroup", "pids:/sub"}),
+                UnorderedElementsAre("memory", "pids"));
+    EXPECT_EQ(where({"--cgroup", "memory:sub", "--cgroup", "pids:/"}), Names{"memory"});
+    EXPECT_THAT(refusal({"exec", "--cgroup", "memory:other", "one", "true"}, 255),
+                HasSubstr("there is no cgroup"));
+    EXPECT_THAT(refusal({"exec", "--cgroup", "memory:sub", "--cgroup", "sub", "one", "true"}, 255),
+                HasSubstr("names no controller"));
+    EXPECT_THAT(refusal({"exec", "--cgroup", ",:sub", "one", "true"}, 255),
+                HasSubstr("this host has no hierarchy for \"\""));
 }
 
 TEST_F(OciExec, WorksBeforeTheStart) {

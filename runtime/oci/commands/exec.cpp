@@ -85,22 +85,40 @@ ProcessSpec wanted_process(Program& program, const ProcessSpec& of_container, co
     return process;
 }
 
-// `PATH` or `CONTROLLER:PATH` below the container's own group.
+// As often as it is given: `PATH` once, or `CONTROLLER[,CONTROLLER...]:PATH` for hierarchies of v1.
+struct GroupBelow {
+    std::vector<std::string> controllers;  // none: all
+    std::string path;                      // empty: the container's own group
+};
+
+GroupBelow group_below(const CgroupLayout& layout, const std::string& text, bool only_one) {
+    const std::size_t colon = text.find(':');
+    GroupBelow result;
+    result.path = colon == std::string::npos ? text : text.substr(colon + 1);
+    if (!result.path.starts_with('/')) result.path.insert(0, "/");
+    if (result.path == "/") result.path.clear();
+    if (colon == std::string::npos && !only_one)
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("--cgroup: \"{}\" is one of several and names no controller", text)};
+    if (colon == std::string::npos) return result;
+    result.controllers = split(text.substr(0, colon), ',');
+    for (const std::string& controller : result.controllers)
+        if (!layout.v1_mounts.contains(controller))
+            throw Error{ErrorKind::not_supported,
+                        fmt::format("--cgroup: this host has no hierarchy for \"{}\"", controller)};
+    return result;
+}
+
+// In hierarchies that the caller says nothing of, the process is where the container is.
 std::optional<Cgroup> wanted_cgroup(Program& program, const ContainerRecord& record, const Observed& seen,
                                     const Arguments& arguments) {
-    std::string path = arguments.text("cgroup");
-    if (path.empty()) return find_cgroup_beside(seen.init->pid(), record, program.cgroups());
-    if (const std::size_t colon = path.find(':'); colon != std::string::npos) {
-        if (!program.cgroups().v1_mounts.contains(path.substr(0, colon)))
-            throw Error{
-                ErrorKind::not_supported,
-                fmt::format("--cgroup: this host has no hierarchy for \"{}\"", path.substr(0, colon))};
-        path.erase(0, colon + 1);
+    const std::vector<std::string> texts = arguments.texts("cgroup");
+    if (texts.empty()) return find_cgroup_beside(seen.init->pid(), record, program.cgroups());
+    Cgroup cgroup = need_cgroup(record, program.cgroups(), "--cgroup");
+    for (const std::string& text : texts) {
+        const GroupBelow group = group_below(program.cgroups(), text, texts.size() == 1);
+        if (!group.path.empty()) cgroup.descend(group.path, group.controllers);
     }
-    const std::string whole = record.cgroup_path + (path.starts_with('/') ? path : "/" + path);
-    std::optional<Cgroup> cgroup =
-        Cgroup::open(program.cgroups(), whole == record.cgroup_path + "/" ? record.cgroup_path : whole);
-    if (!cgroup) throw Error{ErrorKind::not_found, fmt::format("--cgroup: there is no cgroup {}", whole)};
     return cgroup;
 }
 
