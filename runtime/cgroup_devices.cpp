@@ -96,11 +96,20 @@ void add_differences(const AllowList& from, const AllowList& to, bool allow,
     }
 }
 
+/// For the kernel "all devices" is a rule without numbers and letters of its own; one that has them means block and character
+/// devices of these numbers.
+void add_rule(std::vector<DeviceRule>& rules, const DeviceRule& rule) {
+    const bool everything = !rule.major && !rule.minor && letters(rule.access, "rwm", true) == "rwm";
+    if (rule.type != 'a' || everything) return rules.push_back(rule);
+    for (const char type : {'b', 'c'})
+        rules.push_back({rule.allow, type, rule.major, rule.minor, rule.access});
+}
+
 }  // namespace
 
 std::vector<DeviceRule> effective_device_rules(const ResourceSpec& resources) {
     std::vector<DeviceRule> rules{{false, 'a', {}, {}, "rwm"}};
-    rules.insert(rules.end(), resources.devices.begin(), resources.devices.end());
+    for (const DeviceRule& rule : resources.devices) add_rule(rules, rule);
     const auto allow = [&rules](char type, std::optional<std::int64_t> major,
                                 std::optional<std::int64_t> minor, const char* access) {
         rules.push_back({true, type, major, minor, access});

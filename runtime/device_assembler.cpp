@@ -85,7 +85,7 @@ bool emit_rule(Assembler& out, const DeviceRule& rule) {
     };
     switch (rule.type) {
         case 'a':
-            break;  // all devices; numbers mean nothing then
+            break;  // all devices; `effective_device_rules` gives it no numbers
         case 'b':
             condition(BPF_JNE, r3, BPF_DEVCG_DEV_BLOCK);
             break;

@@ -94,6 +94,36 @@ TEST(DeviceProgram, PrivilegedRuleAllowsDisks) {
     EXPECT_EQ(run(device_program(effective_device_rules(resources)), {'b', 8, 0, "rw"}), 1);
 }
 
+TEST(DeviceProgram, RuleOfAllTypesIsForItsNumbersAndLettersOnly) {
+    ResourceSpec resources;
+    resources.devices = {{false, 'a', {}, {}, "rwm"}, {true, 'a', 8, 0, "r"}, {true, 'a', {}, 7, "rwm"}};
+    const auto numbers = device_program(effective_device_rules(resources));
+    for (const char type : {'b', 'c'}) {
+        EXPECT_EQ(run(numbers, {type, 8, 0, "r"}), 1);
+        EXPECT_EQ(run(numbers, {type, 8, 0, "w"}), 0);
+        EXPECT_EQ(run(numbers, {type, 8, 1, "r"}), 0);
+        EXPECT_EQ(run(numbers, {type, 9, 7, "rw"}), 1);
+    }
+    resources.devices = {{true, 'a', {}, {}, "r"}};
+    const auto letters = device_program(effective_device_rules(resources));
+    EXPECT_EQ(run(letters, {'b', 8, 0, "r"}), 1);
+    EXPECT_EQ(run(letters, {'c', 1, 1, "rw"}), 0);
+}
+
+TEST(DeviceLines, RuleOfAllTypesIsForItsNumbersAndLettersOnly) {
+    ResourceSpec resources;
+    resources.devices = {{true, 'a', 8, 0, "r"}, {true, 'a', {}, {}, "w"}};
+    std::vector<std::string> lines;
+    for (const CgroupWrite& write : v1_device_writes(effective_device_rules(resources)))
+        lines.push_back(write.file + " " + write.value);
+    lines.resize(5);  // before what every container may use
+    EXPECT_EQ(lines,
+              (std::vector<std::string>{"devices.deny a", "devices.allow b 8:0 r", "devices.allow c 8:0 r",
+                                        "devices.allow b *:* w", "devices.allow c *:* w"}));
+    resources.devices = {{true, 'a', {}, {}, "mwr"}};
+    EXPECT_EQ(v1_device_writes(effective_device_rules(resources)).front().value, "a");
+}
+
 TEST(DeviceProgram, RefusesWhatItDoesNotKnow) {
     EXPECT_THROW(device_program({{true, 'x', 1, 3, "rwm"}}), Error);
     EXPECT_THROW(device_program({{true, 'c', 1, 3, "rwx"}}), Error);
