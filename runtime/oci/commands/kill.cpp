@@ -43,8 +43,8 @@ bool ends_by_default(int number) {
     return std::find(std::begin(kOthers), std::end(kOthers), number) == std::end(kOthers);
 }
 
-// What waits for its start blocks all signals, and as the first process of its namespace would survive them. False when a
-// `start` was faster: then the signal is the program's.
+// What waits for its start has no handlers yet, and signals without one don't reach the first process of a pid namespace
+// (pid_namespaces(7)): it would survive them. False when a `start` was faster: then the signal is the program's.
 bool end_before_start(Program& program, const std::string& id, const ProcessHandle& init) {
     try {
         static_cast<void>(claim_start_socket(program.store, id));
@@ -82,15 +82,20 @@ int run_kill(Program& program, const Arguments& arguments) {
     // Without a pid namespace of its own, a container's processes survive its first one.
     const bool all = arguments.on("all") || (record.shares_pid_namespace && number == SIGKILL);
     const std::optional<Cgroup> cgroup = find_cgroup(record, program.cgroups());
+    const bool waits = seen.status == Status::creating || seen.status == Status::created;
+    const bool ended =
+        waits && seen.alive() && ends_by_default(number) && end_before_start(program, id, *seen.init);
     if (all && cgroup && (seen.alive() || arguments.on("all") || cgroup->populated())) {
         signal_all(*cgroup, number);
         fault_point("kill.all");
         return 0;
     }
     if (!seen.alive() && arguments.on("all")) return 0;
-    const bool waits = seen.status == Status::creating || seen.status == Status::created;
-    if (waits && seen.alive() && ends_by_default(number) && end_before_start(program, id, *seen.init))
-        return 0;
+    if (ended) return 0;
+    const bool takes_all_along = number == SIGKILL && !record.shares_pid_namespace;
+    if (all && seen.alive() && !takes_all_along)
+        program.log.warning(
+            "the container has no cgroup that names its processes: only the first one is signalled");
     if (!seen.alive() || !seen.init->signal(number))
         throw Error{ErrorKind::conflict, "container not running"};
     fault_point("kill.signalled");
