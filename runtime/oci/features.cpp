@@ -133,7 +133,7 @@ std::string features_document() {
         {"mountOptions", mount_options()},
         {"linux", linux_features()},
         {"annotations", {{"org.stack.stack-runtime.version", kVersion}}},
-        {"potentiallyUnsafeConfigAnnotations", Json::array()}};
+        {"potentiallyUnsafeConfigAnnotations", {"org.systemd.property."}}};
     return document.dump(2) + "\n";
 }
 

@@ -71,6 +71,7 @@ TEST_F(OciLook, TellsWhatItCanDo) {
     EXPECT_EQ(features["linux"]["namespaces"].size(), 8u);
     EXPECT_THAT(features["mountOptions"].dump(), AllOf(HasSubstr("\"rro\""), HasSubstr("\"tmpcopyup\"")));
     EXPECT_EQ(features["linux"]["intelRdt"]["enabled"], false);
+    EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"], json{"org.systemd.property."});
 }
 
 TEST_F(OciLook, HelpsAndTellsItsVersion) {
