@@ -170,7 +170,8 @@ std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& reco
     return Cgroup::open(layout, path->second);
 }
 
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& wanted) {
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& before,
+                   const ResourceSpec& wanted, const std::function<void()>& remember) {
     const ResourceSpec changes = to_the_letter(wanted);
     Cgroup cgroup = need_cgroup(record, program.cgroups(), "update");
     Undo undo;
@@ -179,10 +180,16 @@ void update_cgroup(Program& program, const ContainerRecord& record, const Resour
     if (!record.scope.empty()) {
         // systemd writes its own values again when it likes, so it has to know them; it rounds some, and takes others
         // back that it doesn't know.
-        set_scope_properties(record.scope, changed_scope_properties(changes), program.bus(record.user_scope));
+        const systemd::Bus bus = program.bus(record.user_scope);
+        undo.push([&record, bus, old = changed_scope_properties(to_the_letter(before))] {
+            set_scope_properties(record.scope, old, bus);
+        });
+        set_scope_properties(record.scope, changed_scope_properties(changes), bus);
         fault_point("update.scope");
         cgroup.apply(changes, &undo);
     }
+    fault_point("update.limited");
+    remember();
     undo.release();
 }
 

@@ -7,6 +7,7 @@
 #include "runtime/launcher.hpp"
 #include "runtime/oci/program.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -40,8 +41,9 @@ Cgroup need_cgroup(const ContainerRecord& record, const CgroupLayout& layout, co
 /// above takes no process then).
 std::optional<Cgroup> find_cgroup_beside(pid_t init, const ContainerRecord& record,
                                          const CgroupLayout& layout);
-/// Writes other limits, all or none. Throws Error.
-void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& wanted);
+/// Writes other limits and then calls `remember`; all or none: when that throws, `before` is in force again. Throws Error.
+void update_cgroup(Program& program, const ContainerRecord& record, const ResourceSpec& before,
+                   const ResourceSpec& wanted, const std::function<void()>& remember);
 /// Kills what is in it and removes it with all below; missing is fine. Throws Error.
 void destroy_cgroup(Program& program, const ContainerRecord& record);
 

@@ -3,6 +3,9 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/units.hpp"
 
+#include <limits>
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace stack::oci {
@@ -24,6 +27,9 @@ std::optional<std::int64_t> size_flag(const Arguments& arguments, const char* na
 template <class T>
 std::optional<T> number_flag(const Arguments& arguments, const char* name, long long least = 0) {
     const std::optional<long long> value = arguments.number(name, least);
+    if (value && std::cmp_greater(*value, std::numeric_limits<T>::max()))
+        throw Error{ErrorKind::invalid_input, fmt::format("invalid value \"{}\" for flag --{}: above {}",
+                                                          *value, name, std::numeric_limits<T>::max())};
     return value ? std::optional{static_cast<T>(*value)} : std::nullopt;
 }
 

@@ -134,6 +134,57 @@ TEST_F(OciLimits, AFailedUpdateChangesNothing) {
               20);
 }
 
+TEST_F(OciLimits, AnUpdateThatCannotBeRememberedChangesNothing) {
+    start_sleeping("one", R"({"linux": {"resources": {"pids": {"limit": 20}}}})");
+    // Nothing can be renamed over a mount point.
+    SpawnOptions options;
+    options.argv = {"/usr/bin/unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    R"(mount --bind "$1" "$1" && shift && exec "$@")",
+                    "sh",
+                    root() + "/one/config.json",
+                    program(),
+                    "--root",
+                    root(),
+                    "update",
+                    "--pids-limit",
+                    "30",
+                    "one"};
+    const CommandResult result = run_command(options);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("Device or resource busy"));
+    EXPECT_EQ(pids(), "20");
+}
+
+TEST_F(OciLimits, UpdateTakesADocumentOrFlags) {
+    start_sleeping("one", R"({"linux": {"resources": {"pids": {"limit": 20}}}})");
+    OciCall both{{"update", "--resources", "-", "--pids-limit", "10", "one"}};
+    both.input = R"({"pids": {"limit": 11}})";
+    const OciResult result = call(both);
+    EXPECT_EQ(result.code, 1);
+    EXPECT_THAT(result.err, HasSubstr("--pids-limit can't be used with --resources"));
+    EXPECT_EQ(pids(), "20");
+}
+
+TEST_F(OciLimits, UpdatesWhatRulesTheCpu) {
+    start_sleeping("one");
+    must({"update", "--cpu-period", "50000", "--cpu-quota", "40000", "--cpu-burst", "10000", "--cpuset-mems",
+          "0", "one"});
+    EXPECT_EQ(value("cpuset", "cpuset.mems", "cpuset.mems"), "0");
+    if (detect_cgroups().v1_mounts.contains("cpu")) {
+        EXPECT_EQ(value("cpu", "cpu.cfs_period_us", ""), "50000");
+        EXPECT_EQ(value("cpu", "cpu.cfs_quota_us", ""), "40000");
+        EXPECT_EQ(value("cpu", "cpu.cfs_burst_us", ""), "10000");
+    } else {
+        EXPECT_EQ(value("cpu", "", "cpu.max"), "40000 50000");
+        EXPECT_EQ(value("cpu", "", "cpu.max.burst"), "10000");
+    }
+    must({"update", "--cpu-idle", "1", "one"});
+    EXPECT_EQ(value("cpu", "cpu.idle", "cpu.idle"), "1");
+}
+
 // Nothing is limited here: statistics are there for whoever asks.
 TEST_F(OciLimits, TellsWhatIsUsed) {
     start_sleeping("one");

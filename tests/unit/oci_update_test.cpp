@@ -36,6 +36,7 @@ TEST(OciUpdate, RefusesWhatIsNoLimit) {
                                                   {"--memory", "-2"},
                                                   {"--pids-limit", "-2"},
                                                   {"--cpu-share", "-1"},
+                                                  {"--blkio-weight", "65636"},
                                                   {"--l3-cache-schema", "x"},
                                                   {"--cpu-rt-runtime", "1"}})
         EXPECT_THROW(change_of(words), Error) << words[0] << " " << words[1];

@@ -2,6 +2,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/path_at.hpp"
+#include "runtime/oci/command_table.hpp"
 #include "runtime/oci/commands/commands.hpp"
 #include "runtime/oci/config_writer.hpp"
 #include "runtime/oci/container_cgroup.hpp"
@@ -11,6 +12,11 @@
 
 #include <unistd.h>
 
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
 namespace stack::oci {
 
 namespace {
@@ -18,6 +24,11 @@ namespace {
 ResourceSpec wanted_change(Program& program, const Arguments& arguments) {
     const std::string source = arguments.text("resources");
     if (source.empty()) return resources_from_flags(arguments);
+    for (const Flag& flag : find_command("update")->flags)
+        if (flag.name != std::string_view{"resources"} && arguments.has(flag.name))
+            throw Error{ErrorKind::invalid_input,
+                        fmt::format("--{} can't be used with --resources", flag.name)}
+                .with_hint("write it into the document");
     std::vector<std::string> warnings;
     ResourceSpec change = read_resources_document(
         source == "-" ? read_all(STDIN_FILENO, "standard input") : read_file(source), warnings);
@@ -36,10 +47,9 @@ int run_update(Program& program, const Arguments& arguments) {
         throw Error{ErrorKind::conflict, "container not running"};
     OciConfig config = program.store.load_config(id);
     const ResourceUpdate update = merge_resources(config.spec.resources, wanted_change(program, arguments));
-    update_cgroup(program, record, update.write);
-    config.spec.resources = update.all;
-    fault_point("update.limited");
-    program.store.save_config(id, write_config(config));
+    const ResourceSpec before = std::exchange(config.spec.resources, update.all);
+    update_cgroup(program, record, before, update.write,
+                  [&] { program.store.save_config(id, write_config(config)); });
     fault_point("update.saved");
     return 0;
 }
