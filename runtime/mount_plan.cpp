@@ -138,7 +138,10 @@ class MountPlanner {
         if (!wanted_.sys.spec) return;
         mounts_.purpose("/sys", wanted_.sys);
         if (sysfs_.valid()) {
-            b_.add(step::SetMountAttributes{sysfs_, kQuiet | MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, true});
+            const std::uint64_t propagation = wanted_.sys.options.propagation;
+            b_.add(step::SetMountAttributes{sysfs_, kQuiet | MOUNT_ATTR_RDONLY, 0,
+                                            propagation == 0 ? std::uint64_t{MS_PRIVATE} : propagation,
+                                            true});
             return;
         }
         sysfs_ = mounts_.make("sys", "sysfs", wanted_.sys, kQuiet | MOUNT_ATTR_RDONLY);

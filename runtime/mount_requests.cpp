@@ -29,12 +29,30 @@ void check_bind(const MountRequest& mount) {
                                 mount.spec->source)};
 }
 
+// What would be read and then not done.
+void check_made_here(const MountRequest& mount) {
+    const std::string& type = mount.spec->type;
+    const MountOptions& options = mount.options;
+    if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end())
+        throw Error{ErrorKind::not_supported, fmt::format("mounts of type \"{}\" are not supported", type)};
+    if (options.id_mapped || !mount.spec->uid_mappings.empty() || !mount.spec->gid_mappings.empty())
+        throw Error{ErrorKind::not_supported, fmt::format("ids of a {} mount can't be mapped", type)}
+            .with_hint("only those of a bind can");
+    if (options.copy_up && (type != "tmpfs" || mount.destination == "/dev"))
+        throw Error{
+            ErrorKind::not_supported,
+            fmt::format("a {} on {} can't take over what the image has there", type, mount.destination)};
+    const bool spreads = options.propagation == MS_SHARED || options.propagation == MS_UNBINDABLE;
+    if (spreads && type.starts_with("cgroup") && mount.destination == "/sys/fs/cgroup")
+        throw Error{ErrorKind::not_supported, "the view of the control groups is private"};
+}
+
 void check(const MountRequest& mount) {
     const std::string& type = mount.spec->type;
     if (mount.options.bind)
         check_bind(mount);
-    else if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end())
-        throw Error{ErrorKind::not_supported, fmt::format("mounts of type \"{}\" are not supported", type)};
+    else
+        check_made_here(mount);
     if (mount.destination == "/")
         throw Error{ErrorKind::invalid_input, "nothing can be mounted over the root file system"};
     const bool in_proc = mount.destination == "/proc" || mount.destination.starts_with("/proc/");
@@ -61,7 +79,7 @@ constexpr WellKnown kWellKnown[] = {{"/proc", "proc", &MountRequests::proc},
 
 // nullptr when it is a mount like any other.
 MountRequest* well_known(MountRequests& all, const MountRequest& mount) {
-    if (mount.options.bind) return nullptr;
+    if (mount.options.bind || mount.options.copy_up) return nullptr;
     for (const WellKnown& known : kWellKnown)
         if (mount.destination == known.destination && mount.spec->type == known.type)
             return &(all.*known.entry);

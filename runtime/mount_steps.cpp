@@ -40,6 +40,9 @@ Slot MountSteps::make(const std::string& slot, const char* type, const MountRequ
     const bool named = entry.spec && !entry.spec->source.empty();
     b_.add(
         step::MakeFilesystem{type, named ? entry.spec->source : type, std::move(options), attributes, mount});
+    if (const std::uint64_t propagation = entry.options.propagation;
+        (propagation & ~std::uint64_t{MS_PRIVATE}) != 0)
+        b_.add(step::SetMountAttributes{mount, 0, 0, propagation, false});
     if (std::string_view{type} == "tmpfs") own_.push_back(mount);
     return mount;
 }

@@ -1,7 +1,7 @@
 // `root` and `mounts` of config.json.
 #include "runtime/oci/config_parts.hpp"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace stack::oci {
 
@@ -25,6 +25,21 @@ RootSpec read_root(const JsonNode& root) {
     return result;
 }
 
+namespace {
+
+// The library fills new volumes of its own that way. Here the source is a directory of the host's.
+void refuse_copy_into_source(const JsonNode& entry, const MountSpec& mount) {
+    const auto has = [&](const char* word) {
+        return std::find(mount.options.begin(), mount.options.end(), word) != mount.options.end();
+    };
+    const bool bind = mount.type == "bind" || has("bind") || has("rbind");
+    if (bind && (has("copyup") || has("tmpcopyup")))
+        entry["options"].fail(
+            "would copy from the image into the source of a bind: tmpcopyup is for a tmpfs");
+}
+
+}  // namespace
+
 std::vector<MountSpec> read_mounts(const JsonNode& mounts) {
     std::vector<MountSpec> result;
     mounts.each([&](const JsonNode& entry) {
@@ -35,6 +50,7 @@ std::vector<MountSpec> read_mounts(const JsonNode& mounts) {
         mount.type = entry["type"].text();
         mount.source = entry["source"].text();
         mount.options = entry["options"].texts();
+        refuse_copy_into_source(entry, mount);
         mount.uid_mappings = read_id_mappings(entry["uidMappings"]);
         mount.gid_mappings = read_id_mappings(entry["gidMappings"]);
         if (mount.uid_mappings.empty() != mount.gid_mappings.empty())
