@@ -1,5 +1,7 @@
 #include "runtime/dev_plan.hpp"
 
+#include "runtime/base/error.hpp"
+
 #include <linux/mount.h>
 #include <sys/stat.h>
 
@@ -29,15 +31,31 @@ constexpr std::array kDevLinks{DevLink{"fd", "/proc/self/fd"}, DevLink{"stdin", 
                                DevLink{"stdout", "/proc/self/fd/1"}, DevLink{"stderr", "/proc/self/fd/2"},
                                DevLink{"ptmx", "pts/ptmx"}};
 
-// What every /dev has, whatever a list of devices says of it; engines list the host's /dev/ptmx for a privileged container.
-bool is_in_every_dev(std::string_view name) {
-    const auto same = [&](const auto& known) { return known.name == name; };
-    return std::any_of(kDevices.begin(), kDevices.end(), same) ||
-           std::any_of(kDevLinks.begin(), kDevLinks.end(), same);
-}
+constexpr Device kMultiplexer{"ptmx", 5, 2};  // a link to that of the container's own devpts
 
 mode_t node_type(const DeviceSpec& device) {
     return device.type == 'b' ? S_IFBLK : device.type == 'p' ? S_IFIFO : S_IFCHR;
+}
+
+bool is_same(const DeviceSpec& listed, const Device& usual) {
+    return node_type(listed) == S_IFCHR && listed.major == usual.major && listed.minor == usual.minor;
+}
+
+// What every /dev has. A list of devices may name it too, as engines list all of the host's for a privileged container, but
+// not as another device.
+bool is_in_every_dev(const DeviceSpec& device) {
+    const std::string path = clean_container_path(device.path, "device");
+    if (!path.starts_with("/dev/")) return false;
+    const std::string_view name = std::string_view{path}.substr(5);
+    const auto has_name = [&](const auto& known) { return known.name == name; };
+    const auto* usual = std::find_if(kDevices.begin(), kDevices.end(), has_name);
+    if (usual == kDevices.end() && std::none_of(kDevLinks.begin(), kDevLinks.end(), has_name)) return false;
+    if (usual == kDevices.end() && name == kMultiplexer.name) usual = &kMultiplexer;
+    if (usual == kDevices.end() || !is_same(device, *usual))
+        throw Error{ErrorKind::invalid_input,
+                    fmt::format("device {} is something else in every container than {} {}:{}", device.path,
+                                device.type, device.major, device.minor)};
+    return true;
 }
 
 }  // namespace
@@ -64,7 +82,7 @@ void DevPlanner::open() {
 void DevPlanner::open_spec_devices() {
     for (const DeviceSpec& device : spec_.devices) {
         spec_device_trees_.emplace_back();
-        if (device.path.starts_with("/dev/") && is_in_every_dev(device.path.substr(5))) continue;
+        if (is_in_every_dev(device)) continue;
         if (device.type == 'p') continue;  // which can be made by anybody
         spec_device_trees_.back() = b_.new_slot(fmt::format("device{}", spec_device_trees_.size() - 1));
         b_.purpose(fmt::format("opening device {}", device.path), std::nullopt,
@@ -143,7 +161,11 @@ void DevPlanner::add_default_device(std::size_t index) {
     if (bind_devices_) {
         mounts_.attach(device_trees_[index], dev_, name, step::OpenMountPoint::Kind::file, true, false);
     } else {
-        b_.add(step::MakeDevice{dev_, name, S_IFCHR | 0666, device.major, device.minor, 0, 0});
+        DeviceSpec node;  // mode and owner are for a list to say
+        for (const DeviceSpec& listed : spec_.devices)
+            if (listed.path == "/dev/" + name) node = listed;
+        b_.add(step::MakeDevice{dev_, name, S_IFCHR | (node.mode & 07777), device.major, device.minor,
+                                node.uid, node.gid});
     }
 }
 
@@ -151,7 +173,7 @@ void DevPlanner::add_device(const DeviceSpec& device, Slot root) {
     const std::string path = clean_container_path(device.path, "device");
     const bool in_dev = path.starts_with("/dev/");
     const std::string name = path.substr(in_dev ? 5 : 1);
-    if (in_dev && is_in_every_dev(name)) return;
+    if (is_in_every_dev(device)) return;
     b_.purpose(fmt::format("making device {}", path));
     if (bind_devices_ && device.type != 'p') {
         const Slot tree = spec_device_trees_.at(static_cast<std::size_t>(&device - spec_.devices.data()));

@@ -24,6 +24,10 @@ class OciMounts : public OciTest {
         EXPECT_TRUE(gone("one"));
         return result;
     }
+    OciResult run_with_devices(const json& devices, const std::string& script) {
+        return call({"run", "--bundle",
+                     bundle({"sh", "-c", script}, json{{"linux", {{"devices", devices}}}}.dump()), "one"});
+    }
 };
 
 TEST_F(OciMounts, ArePropagatedAsIsSaid) {
@@ -79,6 +83,36 @@ TEST_F(OciMounts, CopyUpOfSharedMemoryIsFine) {
                                       "grep ' /dev/shm ' /proc/mounts; touch /dev/shm/x");
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_THAT(result.out, HasSubstr("size=1024k"));
+}
+
+TEST_F(OciMounts, DevicesHaveTheirModesAndOwners) {
+    const json devices = {
+        {{"path", "/dev/mine"},
+         {"type", "c"},
+         {"major", 1},
+         {"minor", 3},
+         {"fileMode", 0640},
+         {"uid", 7},
+         {"gid", 8}},
+        {{"path", "/dev/tty"}, {"type", "c"}, {"major", 5}, {"minor", 0}, {"fileMode", 0620}, {"gid", 5}},
+        {{"path", "/dev/ptmx"}, {"type", "c"}, {"major", 5}, {"minor", 2}, {"fileMode", 0666}}};
+    const OciResult result =
+        run_with_devices(devices,
+                         "cd /dev; ls -ln mine tty null | while read mode l uid gid m n rest; do "
+                         "echo $mode $uid:$gid $m$n; done; echo x >mine");
+    EXPECT_EQ(result.out, "crw-r----- 7:8 1,3\ncrw-rw-rw- 0:0 1,3\ncrw--w---- 0:5 5,0\n") << result.err;
+}
+
+TEST_F(OciMounts, AUsualDeviceIsNoOther) {
+    const auto refusal_of = [&](const json& device) {
+        return run_with_devices(json::array({device}), "true").err;
+    };
+    EXPECT_THAT(refusal_of({{"path", "/dev/null"}, {"type", "b"}, {"major", 8}, {"minor", 0}}),
+                HasSubstr("device /dev/null is something else in every container than b 8:0"));
+    EXPECT_THAT(refusal_of({{"path", "/dev//ptmx"}, {"type", "c"}, {"major", 5}, {"minor", 3}}),
+                HasSubstr("is something else in every container than c 5:3"));
+    EXPECT_THAT(refusal_of({{"path", "/dev/stdin"}, {"type", "c"}, {"major", 1}, {"minor", 3}}),
+                HasSubstr("device /dev/stdin is something else"));
 }
 
 }  // namespace
