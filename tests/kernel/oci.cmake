@@ -1,5 +1,5 @@
 stack_test(oci_kernel_test kernel
-  SOURCES oci_exec_test.cpp oci_faults_test.cpp oci_fixture.cpp oci_hooks_test.cpp oci_kill_test.cpp oci_life_test.cpp oci_limits_test.cpp oci_look_test.cpp oci_mounts_test.cpp oci_net_devices_test.cpp
+  SOURCES oci_exec_test.cpp oci_faults_test.cpp oci_fixture.cpp oci_hooks_test.cpp oci_kill_test.cpp oci_life_test.cpp oci_limits_test.cpp oci_look_test.cpp oci_mounts_test.cpp oci_net_devices_test.cpp oci_process_test.cpp
           oci_rootless_test.cpp oci_streams_test.cpp oci_systemd_test.cpp seccomp_agent.cpp
   LIBRARIES stack_oci_config stack_cgroup dep_json)
 add_dependencies(oci_kernel_test stack-runtime stack-runtime-faulty stack-systemd)

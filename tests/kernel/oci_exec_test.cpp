@@ -148,7 +148,7 @@ TEST_F(OciExec, EntersTheCgroupOfTheContainer) {
     must({"exec", "--cgroup", "/", "one", "true"});
 }
 
-// Makes SUB in every hierarchy where the container is; controllers of v1, by name.
+// With a group `sub` in every hierarchy where the container is.
 class OciExecBelow : public OciExec {
   protected:
     void SetUp() override {
@@ -156,12 +156,12 @@ class OciExecBelow : public OciExec {
         if (IsSkipped()) return;
         const CgroupLayout layout = detect_cgroups();
         const std::string own = cgroup_parent() + "/0";
-        fs::create_directory(layout.unified_mount + own + "/sub");
-        for (const auto& [controller, mount] : layout.v1_mounts) {
-            if (!fs::exists(mount + own)) continue;
-            fs::create_directory(mount + own + "/sub");
-            v1_.push_back(controller);
-        }
+        has_v1_ = !layout.v1_mounts.empty();
+        std::vector<std::string> mounts{layout.unified_mount};
+        for (const auto& [controller, mount] : layout.v1_mounts) mounts.push_back(mount);
+        for (const std::string& mount : mounts)
+            if (!mount.empty() && fs::exists(mount + own) && fs::create_directory(mount + own + "/sub"))
+                ++hierarchies_;
     }
     // Of the hierarchies that the process is in: those in which it is below the container.
     [[nodiscard]] std::vector<std::string> where(std::vector<std::string> flags) const {
@@ -172,12 +172,13 @@ class OciExecBelow : public OciExec {
             if (line.ends_with("/sub")) found.push_back(split(line, ':').at(1));
         return found;
     }
-    std::vector<std::string> v1_;
+    bool has_v1_ = false;
+    std::size_t hierarchies_ = 0;
 };
 
 TEST_F(OciExecBelow, GoesThereInEveryHierarchy) {
-    std::vector<std::string> all = where({"--cgroup", "sub"});
-    EXPECT_EQ(all.size(), v1_.size() + 1);
+    const std::vector<std::string> all = where({"--cgroup", "sub"});
+    EXPECT_EQ(all.size(), hierarchies_);
     EXPECT_EQ(where({"--cgroup", "/sub"}), all);
     EXPECT_EQ(where({"--cgroup", "/"}), std::vector<std::string>{});
     EXPECT_EQ(where({}), std::vector<std::string>{});
@@ -186,7 +187,7 @@ TEST_F(OciExecBelow, GoesThereInEveryHierarchy) {
 }
 
 TEST_F(OciExecBelow, StaysWithTheContainerInOtherHierarchies) {
-    if (v1_.empty()) {
+    if (!has_v1_) {
         EXPECT_THAT(refusal({"exec", "--cgroup", "memory:sub", "one", "true"}, 255),
                     HasSubstr("this host has no hierarchy for \"memory\""));
         return;
@@ -217,7 +218,41 @@ TEST_F(OciExec, WaitsOutsideAPausedContainer) {
     must({"pause", "one"});
     EXPECT_THAT(refusal({"exec", "one", "true"}, 255), HasSubstr("cannot exec in a paused container"));
     must({"resume", "one"});
-    must({"exec", "--ignore-paused", "one", "true"});
+}
+
+TEST_F(OciExec, GoesIntoAPausedContainerOnRequestAndRunsWhenThatIsResumed) {
+    must({"pause", "one"});
+    OciCommand exec = begin({{"exec", "--ignore-paused", "one", "echo", "in"}});
+    EXPECT_TRUE(eventually([&] { return json::parse(must({"ps", "--format", "json", "one"})).size() == 2; }));
+    EXPECT_EQ(status("one"), "paused");
+    EXPECT_EQ(exec.out(), "");
+    must({"resume", "one"});
+    const OciResult result = exec.wait();
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.out, "in\n");
+}
+
+TEST_F(OciExec, PassesOnTheDescriptorsThatAreAskedFor) {
+    const Pipe three = make_pipe(), four = make_pipe();
+    OciCall call{{"exec", "--preserve-fds", "1", "one", "sh", "-c", "echo three >&3; ls /proc/self/fd"}};
+    call.fds = {three.write.get(), four.write.get()};
+    const OciResult result = this->call(call);
+    EXPECT_EQ(result.out, "0\n1\n2\n3\n4\n") << result.err;  // 4 is the directory that ls reads
+    char buffer[16];
+    EXPECT_EQ(::read(three.read.get(), buffer, sizeof buffer), 6);
+    EXPECT_THAT(refusal({"exec", "--preserve-fds", "1", "one", "true"}, 255),
+                HasSubstr("descriptor 3 is to be preserved and is not open"));
+}
+
+TEST_F(OciExec, SendsAPidfd) {
+    const UniqueFd socket = unix_socket(dir().file("pidfd"), SOCK_STREAM);
+    must({"exec", "-d", "--pidfd-socket", dir().file("pidfd"), "--pid-file", dir().file("pid"), "one",
+          "stack-payload", "sleep"});
+    const UniqueFd connection{::accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    const ReceivedMessage message = receive_with_fds(connection.get(), 4096);
+    ASSERT_EQ(message.fds.size(), 1u);
+    EXPECT_THAT(read_file(fmt::format("/proc/self/fdinfo/{}", message.fds.front().get())),
+                HasSubstr(fmt::format("Pid:\t{}\n", read_file(dir().file("pid")))));
 }
 
 }  // namespace

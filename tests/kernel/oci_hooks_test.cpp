@@ -88,6 +88,16 @@ TEST_F(OciHooks, FailureAfterStartEndsTheContainer) {
     EXPECT_TRUE(gone("one"));
 }
 
+TEST_F(OciHooks, FailureInsideAtTheStartStopsTheContainer) {
+    const json patch = all_but("startContainer", failing("exit 4"));
+    must({"create", "--bundle", bundle({"true"}, patch.dump()), "one"});
+    EXPECT_THAT(refusal({"start", "one"}), HasSubstr("error running startContainer hook #1: "));
+    EXPECT_TRUE(becomes("one", "stopped"));
+    EXPECT_EQ(entries().back(), "createContainer creating");
+    must({"delete", "one"});
+    EXPECT_EQ(entries().back(), "poststop stopped");
+}
+
 TEST_F(OciHooks, FailureAfterTheEndIsAWarning) {
     const json patch = all_but("poststop", failing("exit 1"));
     const OciResult result = call({"run", "--bundle", bundle({"true"}, patch.dump()), "one"});

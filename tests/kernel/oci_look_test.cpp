@@ -37,6 +37,43 @@ TEST_F(OciLook, ListsContainers) {
     EXPECT_THAT(refusal({"list", "-f", "xml"}), HasSubstr("invalid format option"));
 }
 
+TEST_F(OciLook, RemembersContainersInRunUnlessToldOtherwise) {
+    SpawnOptions options;  // with a /run of its own
+    options.argv = {
+        "/usr/bin/unshare",
+        "--mount",
+        "sh",
+        "-c",
+        R"(mount -t tmpfs tmpfs /run && "$1" list -q && "$1" list | wc -l && "$1" create -b "$2" one </dev/null &&
+                       ls /run/stack-runtime && "$1" delete --force one)",
+        "sh",
+        program(),
+        bundle({"true"})};
+    options.fds = {-1, -1, -1};
+    const CommandResult result = run_command(options);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.out, "1\none\n");
+}
+
+TEST_F(OciLook, RemembersContainersOfOthersInTheirRuntimeDirectory) {
+    fs::permissions(dir().path(), fs::perms{0755});
+    const auto list = [&] {
+        SpawnOptions options;
+        options.argv = {"/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534",
+                        "--clear-groups",   program(), "list"};
+        options.env =
+            std::vector<std::string>{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=" + dir().file("runtime")};
+        options.fds = {-1, -1, -1};
+        return run_command(options);
+    };
+    if (list().exit_code != 0) GTEST_SKIP() << "nobody can't run " << program();
+    EXPECT_EQ(split(list().out, '\n').size(), 2u);
+    // One that can't be read is found there.
+    fs::create_directories(dir().file("runtime/stack-runtime"));
+    fs::permissions(dir().file("runtime/stack-runtime"), fs::perms{0700});
+    EXPECT_THAT(list().err, HasSubstr(dir().file("runtime/stack-runtime")));
+}
+
 TEST_F(OciLook, ShowsProcesses) {
     start_sleeping("one");
     const std::string pid = state("one")["pid"].dump();

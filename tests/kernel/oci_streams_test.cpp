@@ -151,5 +151,17 @@ TEST_F(OciStreams, PassesOnReadiness) {
               fmt::format("READY=1\nMAINPID={}", state("one")["pid"].dump()));
 }
 
+TEST_F(OciStreams, PassesOnReadinessOfWhatItRuns) {
+    const UniqueFd host = unix_socket(dir().file("host.sock"), SOCK_DGRAM);
+    OciCall run{{"run", "-d", "--bundle", bundle({"stack-payload", "notify"}), "one"}};
+    run.env = {{"NOTIFY_SOCKET", dir().file("host.sock")}};
+    ASSERT_EQ(call(run).code, 0);
+    char buffer[256];
+    const ssize_t got = ::recv(host.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    ASSERT_GT(got, 0);
+    EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(got)),
+              fmt::format("READY=1\nMAINPID={}", state("one")["pid"].dump()));
+}
+
 }  // namespace
 }  // namespace stack::test
