@@ -76,8 +76,31 @@ std::string version_text() {
     return fmt::format("stack-runtime version {}\ncommit: {}\nspec: 1.3.0\n", kVersion, kVersion);
 }
 
-std::string sentence_of(const Error& error) {
-    return error.hint().empty() ? error.what() : fmt::format("{} ({})", error.what(), error.hint());
+std::string sentence_of(const std::exception& problem) {
+    const auto* error = dynamic_cast<const Error*>(&problem);
+    if (error == nullptr || error->hint().empty()) return problem.what();
+    return fmt::format("{} ({})", problem.what(), error->hint());
+}
+
+// To the log that the flags name, whatever else is wrong with them: callers look for the reason nowhere else.
+void report(const Arguments& globals, const std::exception& problem) {
+    const RunLog::Format format =
+        globals.text("log-format") == "json" ? RunLog::Format::json : RunLog::Format::text;
+    try {
+        RunLog{globals.text("log"), format, RunLog::Level::error}.error(sentence_of(problem));
+    } catch (const Error&) {  // it can't be opened
+        RunLog{"", format, RunLog::Level::error}.error(sentence_of(problem));
+    }
+}
+
+// The flags in front of the first one that is wrong.
+Arguments global_flags_before_a_fault(std::vector<std::string> words) {
+    for (;; words.pop_back()) {
+        try {
+            return parse_flags(global_flags(), words, 1);
+        } catch (const Error&) {  // never without words
+        }
+    }
 }
 
 Arguments command_arguments(const Command& command, const std::vector<std::string>& words) {
@@ -98,6 +121,18 @@ bool asks_for_help(const std::vector<std::string>& words) {
     return !words.empty() && (words[0] == "--help" || words[0] == "-h");
 }
 
+int run_command(const Command& command, const Arguments& globals, const std::vector<std::string>& words,
+                const std::vector<std::string>& argv) {
+    // Before anything is done or opened: a container must not be able to write to our file (CVE-2019-5736).
+    if (command.starts_processes && !runs_protected()) exec_protected(argv);
+    const Arguments arguments = command_arguments(command, words);
+    // Before the log is opened, which could otherwise take the place of a descriptor that is to be passed on.
+    if (command.starts_processes)
+        keep_descriptors(static_cast<int>(arguments.number("preserve-fds").value_or(0)) + listen_fds());
+    Program program{global_options(globals, argv[0])};
+    return command.run(program, arguments);
+}
+
 int run_command_line(const Arguments& globals, const std::vector<std::string>& argv) {
     const std::string& name = globals.words[0];
     const Command* command = find_command(name);
@@ -110,30 +145,23 @@ int run_command_line(const Arguments& globals, const std::vector<std::string>& a
         print(command_text(*command));
         return 0;
     }
-    // Before anything is done or opened: a container must not be able to write to our file (CVE-2019-5736).
-    if (command->starts_processes && !runs_protected()) exec_protected(argv);
-    Arguments arguments;
-    std::exception_ptr problem;
     try {
-        arguments = command_arguments(*command, words);
-        // Before the log is opened, which could otherwise take the place of a descriptor that is to be passed on.
-        if (command->starts_processes)
-            keep_descriptors(static_cast<int>(arguments.number("preserve-fds").value_or(0)) + listen_fds());
-    } catch (const Error&) {
-        problem = std::current_exception();
-    }
-    Program program{global_options(globals, argv[0])};
-    try {
-        if (problem) std::rethrow_exception(problem);
-        return command->run(program, arguments);
-    } catch (const Error& error) {
-        program.log.error(sentence_of(error));
+        return run_command(*command, globals, words, argv);
+    } catch (const std::exception& problem) {
+        report(globals, problem);
         return command->failure;
     }
 }
 
 int run_program(const std::vector<std::string>& argv) {
-    const Arguments globals = parse_flags(global_flags(), {argv.begin() + 1, argv.end()}, 1);
+    const std::vector<std::string> words(argv.begin() + 1, argv.end());
+    Arguments globals;
+    try {
+        globals = parse_flags(global_flags(), words, 1);
+    } catch (const Error& error) {
+        report(global_flags_before_a_fault(words), error);
+        return 1;
+    }
     if (globals.on("version") || (!globals.words.empty() && globals.words[0] == "version")) {
         print(version_text());
         return 0;
@@ -159,7 +187,7 @@ int main(int argc, char** argv) {
     occupy_standard_descriptors();
     try {
         return run_program({argv, argv + argc});
-    } catch (const std::exception& error) {  // before there was a log, or a fault of ours
+    } catch (const std::exception& error) {  // before there is a command: help that can't be printed
         const std::string text = std::string{error.what()} + "\n";
         static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size()));
         return 1;

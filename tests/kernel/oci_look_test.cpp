@@ -135,8 +135,26 @@ TEST_F(OciLook, LogsForItsCallers) {
     EXPECT_EQ(record["msg"], "container \"missing\": container does not exist");
     EXPECT_THAT(record["time"].get<std::string>(), testing::MatchesRegex("....-..-..T..:..:......*Z"));
     EXPECT_EQ(json::parse(call({"--log-format=json", "start", "missing"}).err)["msg"], record["msg"]);
-    EXPECT_THAT(call({"--log-format", "xml", "list"}).err,
+}
+
+TEST_F(OciLook, LogsWhatIsWrongWithItsOwnFlags) {
+    const std::string log = dir().file("log.json");
+    const auto logged = [&](const std::vector<std::string>& more, int code) {
+        fs::remove(log);
+        OciCall call{{"--log", log, "--log-format", "json"}};
+        call.args.insert(call.args.end(), more.begin(), more.end());
+        EXPECT_EQ(this->call(call).code, code);
+        return json::parse(read_file_if_exists(log).value_or("{}")).value("msg", "");
+    };
+    EXPECT_EQ(logged({"--nope", "state", "one"}, 1), "flag provided but not defined: -nope");
+    EXPECT_THAT(logged({"--cgroup-manager", "none", "exec", "one", "true"}, 255),
+                HasSubstr("invalid value \"none\" for flag --cgroup-manager"));
+    EXPECT_THAT(logged({"exec", "--nope", "one", "true"}, 255),
+                HasSubstr("flag provided but not defined: -nope"));
+    EXPECT_THAT(refusal({"--log-format", "xml", "list"}),
                 HasSubstr("invalid value \"xml\" for flag --log-format"));
+    EXPECT_THAT(refusal({"--log", "/no/such/file", "exec", "one", "true"}, 255),
+                HasSubstr("open log file /no/such/file"));
 }
 
 TEST_F(OciLook, LogsAsMuchAsIsAskedFor) {
