@@ -46,15 +46,6 @@ void copy_xattrs(int from, int to) {
     }
 }
 
-// Owner first: chown clears set-id bits and file capabilities.
-void copy_attributes(int from, int to, const struct stat& info) {
-    if (::fchown(to, info.st_uid, info.st_gid) != 0 || ::fchmod(to, info.st_mode & 07777) != 0)
-        throw_errno("set owner and mode");
-    copy_xattrs(from, to);
-    const std::array<timespec, 2> times{info.st_atim, info.st_mtim};
-    if (::futimens(to, times.data()) != 0) throw_errno("set the time");
-}
-
 void copy_by_hand(int from, int to, off_t start, off_t end) {
     std::vector<char> buffer(256u << 10);
     while (start < end) {
@@ -140,10 +131,16 @@ class TreeCopy {
         }
     }
 
-    // Hard links inside the tree stay links. The first name is copied, whoever comes later gets a link to it.
+    // Hard links inside the tree stay links. The first name is copied, whoever comes later gets a link to it. linkat would
+    // follow a link in the middle of a path out of the tree, so it gets the first one's folder, and a name in it.
     bool linked(const struct stat& info, int to, const std::string& name, const std::string& path) {
         const auto [known, inserted] = links_.try_emplace({info.st_dev, info.st_ino}, path);
-        return !inserted && ::linkat(root_, known->second.c_str(), to, name.c_str(), 0) == 0;
+        if (inserted) return false;
+        const std::size_t slash = known->second.rfind('/');
+        const std::string folder = slash == std::string::npos ? "." : known->second.substr(0, slash);
+        const std::string first = known->second.substr(slash + 1);
+        const UniqueFd parent = try_open_at(root_, folder, O_PATH | O_DIRECTORY, Resolve::beneath_no_links);
+        return parent.valid() && ::linkat(parent.get(), first.c_str(), to, name.c_str(), 0) == 0;
     }
 
     void copy_subfolder(int from, int to, const std::string& name, const std::string& path,
@@ -166,10 +163,12 @@ class TreeCopy {
     static void copy_pipe(int to, const std::string& name, const struct stat& info) {
         if (::mkfifoat(to, name.c_str(), 0600) != 0) throw_errno("make the pipe");
         set_by_name(to, name, info);
-        if (::fchmodat(to, name.c_str(), info.st_mode & 07777, 0) != 0) throw_errno("set the mode");
+        // Not at once with mkfifoat: the umask, which is the whole process's, would have its say.
+        if (::fchmodat(to, name.c_str(), info.st_mode & 07777, AT_SYMLINK_NOFOLLOW) != 0)
+            throw_errno("set the mode");
     }
 
-    // For what can't be opened. Nobody else knows the name yet.
+    // For what can't be opened.
     static void set_by_name(int to, const std::string& name, const struct stat& info) {
         const std::array<timespec, 2> times{info.st_atim, info.st_mtim};
         if (::fchownat(to, name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -191,6 +190,15 @@ class TreeCopy {
 };
 
 }  // namespace
+
+// Owner first: chown clears set-id bits and file capabilities.
+void copy_attributes(int from, int to, const struct stat& info) {
+    if (::fchown(to, info.st_uid, info.st_gid) != 0 || ::fchmod(to, info.st_mode & 07777) != 0)
+        throw_errno("set owner and mode");
+    copy_xattrs(from, to);
+    const std::array<timespec, 2> times{info.st_atim, info.st_mtim};
+    if (::futimens(to, times.data()) != 0) throw_errno("set the time");
+}
 
 void copy_tree(int from, int to) {
     struct stat info {};

@@ -17,6 +17,7 @@
 namespace stack::test {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -141,6 +142,19 @@ configs: {app: {content: "mode = test\n"}}
     EXPECT_EQ(output_of("web", "stat -c %u /scratch; touch /scratch/x; grep -c /scratch /proc/mounts"),
               "33\n1\n");
     EXPECT_EQ(output_of("web", "echo 192.0.2.1 elsewhere >> /etc/hosts; stat -c %u:%g /etc/hosts"), "0:0\n");
+}
+
+TEST_F(UserNamespace, VolumesThatTheImageFilledHaveTheOwnersOfTheImage) {
+    up(R"(
+services:
+  web: {image: payload, command: [stack-payload, sleep], userns_mode: private, volumes: [programs:/bin]}
+  old: {image: payload, command: [stack-payload, sleep], volumes: [programs:/bin]}
+volumes: {programs: }
+)");
+    for (const char* service : {"web", "old"})
+        EXPECT_EQ(output_of(service, "stat -c %u:%g /bin /bin/sh; echo $?"), "0:0\n0:0\n0\n") << service;
+    const std::string volume = root(fmt::format("volumes/{}_programs", stack().project()));
+    EXPECT_THAT(list_directory(volume), ElementsAre("_data", "fill.lock", "volume.json"));
 }
 
 TEST_F(UserNamespace, NetworkIsAsWithoutIt) {

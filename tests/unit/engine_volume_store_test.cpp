@@ -5,6 +5,7 @@
 #include "runtime/base/path_at.hpp"
 #include "tests/support/temp_root.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -103,6 +104,20 @@ TEST_F(VolumeStoreTest, PrunesAnonymousOnesAndNamedOnesOnlyWhenAsked) {
     EXPECT_THAT(names_of(removed), ElementsAre("named-free"));
     EXPECT_GE(removed.front().freed_bytes, 4096u);
     EXPECT_THAT(names(), ElementsAre("anonymous-used", "named-used"));
+}
+
+TEST_F(VolumeStoreTest, WhatAKilledFillLeftGoesWithTheVolume) {
+    for (const char* name : {"data", "pruned"}) {
+        add(name);
+        directory_.write(fmt::format("root/volumes/{}/_filling/whole/sub/file", name),
+                         std::string(50'000, 'x'));
+    }
+    EXPECT_THAT(names(), ElementsAre("data", "pruned"));
+    remove_unused_volume(paths_, "data", false);
+    const std::vector<RemovedVolume> removed = prune_volumes(paths_, true);
+    EXPECT_THAT(names_of(removed), ElementsAre("pruned"));
+    EXPECT_GE(removed.front().freed_bytes, 50'000u);
+    EXPECT_TRUE(list_directory(paths_.volumes()).empty());
 }
 
 TEST_F(VolumeStoreTest, FinishesACreationThatWasCutShort) {
