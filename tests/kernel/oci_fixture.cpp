@@ -57,6 +57,8 @@ std::vector<std::string> environment(const std::map<std::string, std::string>& e
     return result;
 }
 
+}  // namespace
+
 std::vector<std::string> cgroups_of(const std::string& parent) {
     std::vector<std::string> found;
     const CgroupLayout layout = detect_cgroups();
@@ -69,8 +71,6 @@ std::vector<std::string> cgroups_of(const std::string& parent) {
                     found.push_back(mount + parent + "/" + name);
     return found;
 }
-
-}  // namespace
 
 std::string OciCommand::out() const {
     return text_of(out_);

@@ -81,6 +81,9 @@ class OciTest : public ::testing::Test {
     int bundles_ = 0;
 };
 
+/// The groups right below `/parent`, in every hierarchy.
+std::vector<std::string> cgroups_of(const std::string& parent);
+
 /// A listening or datagram Unix socket.
 UniqueFd unix_socket(const std::string& path, int type);
 

@@ -88,13 +88,7 @@ class StressCycles : public RuntimeTest {
         while (!running_.empty()) finish();
     }
 
-    [[nodiscard]] std::vector<std::string> cgroups_left() const {
-        std::vector<std::string> left;
-        for (const auto& entry : fs::recursive_directory_iterator{"/sys/fs/cgroup"})
-            if (entry.is_directory() && entry.path().string().find(parent_ + "/") != std::string::npos)
-                left.push_back(entry.path());
-        return left;
-    }
+    [[nodiscard]] std::vector<std::string> cgroups_left() const { return cgroups_of(parent_); }
 
   private:
     [[nodiscard]] std::string path_of(int place) const { return fmt::format("{}/{}", parent_, place); }
