@@ -152,12 +152,17 @@ TEST_P(CgroupTest, CpuQuotaIsHeld) {
         }
         return 0;
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds{500});
-    const auto used = group.stats().cpu.total.value();
-    const auto passed = std::chrono::steady_clock::now() - begin;
+    // 20 % and the first period's slack. A virtual machine that the host stops puts that time down to who was running, so
+    // one look may see too much; in the long run only a quota that is not held does.
+    std::chrono::nanoseconds used{}, passed{};
+    const auto is_held = [&] {
+        used = group.stats().cpu.total.value();
+        passed = std::chrono::steady_clock::now() - begin;
+        return passed > std::chrono::milliseconds{500} && used < passed * 3 / 10;
+    };
+    EXPECT_TRUE(eventually(is_held, std::chrono::seconds{20})) << used.count() << " ns of " << passed.count();
     group.kill_all();
     wait(pid);
-    EXPECT_LT(used.count(), passed.count() * 3 / 10);  // 20 % and the first period's slack
     EXPECT_GT(used.count(), 0);
 }
 
