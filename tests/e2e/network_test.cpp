@@ -1,4 +1,5 @@
 // Networks of a project: names resolve where they are shared and nowhere else, and so do packets.
+#include "tests/support/eventually.hpp"
 #include "tests/support/http_client.hpp"
 #include "tests/support/stack_test_fixture.hpp"
 
@@ -46,7 +47,9 @@ TEST_F(Network, PacketsStayOnTheirNetwork) {
     up_three();
     const std::string db = address_of("db", "app");
     ASSERT_THAT(db, MatchesRegex("[0-9.]+"));
-    EXPECT_EQ(exec("app", {"stack-payload", "connect", db, "80"}).out, "connected\n");
+    EXPECT_TRUE(eventually([&] {
+        return exec("app", {"stack-payload", "connect", db, "80"}).out == "connected\n";
+    }));
     const Outcome across = exec("proxy", {"stack-payload", "connect", db, "80", "500"});
     EXPECT_EXIT_CODE(across, 1);
     EXPECT_NE(across.out, "connected\n");
@@ -55,8 +58,8 @@ TEST_F(Network, PacketsStayOnTheirNetwork) {
 TEST_F(Network, TheChainAnswersThroughThePublishedPort) {
     up_three();
     EXPECT_THAT(http_get_once_up("127.0.0.1", 8080).body, HasSubstr("proxy from"));
-    EXPECT_THAT(exec("proxy", {"stack-payload", "get", "app", "80"}).out, HasSubstr("app from"));
-    EXPECT_THAT(exec("app", {"stack-payload", "get", "db", "80"}).out, HasSubstr("db from"));
+    EXPECT_THAT(answer_of("app", "proxy"), HasSubstr("app from"));
+    EXPECT_THAT(answer_of("db", "app"), HasSubstr("db from"));
 }
 
 TEST_F(Network, AllReplicasAnswerToTheServiceName) {

@@ -83,8 +83,7 @@ services:
     for (const char* service : {"app", "chained"}) {
         EXPECT_EQ(namespace_of(service, "net"), namespace_of("vpn", "net"));
         EXPECT_NE(namespace_of(service, "uts"), namespace_of("vpn", "uts"));
-        EXPECT_THAT(exec(service, {"stack-payload", "get", "127.0.0.1", "80"}).out,
-                    HasSubstr("behind the vpn from"));
+        EXPECT_THAT(answer_of("127.0.0.1", service), HasSubstr("behind the vpn from"));
         EXPECT_EQ(output_of(service, "hostname; echo $HOSTNAME"), "gate\ngate\n");
         for (const char* file : {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
             EXPECT_EQ(exec(service, {"cat", file}).out, exec("vpn", {"cat", file}).out) << file;
@@ -130,7 +129,7 @@ services:
   second: {image: payload, command: [stack-payload, sleep], network_mode: bridge}
   other: {image: payload, command: [stack-payload, sleep]}
 )");
-    EXPECT_THAT(exec("second", {"stack-payload", "get", "first", "80"}).out, HasSubstr("first from"));
+    EXPECT_THAT(answer_of("first", "second"), HasSubstr("first from"));
     EXPECT_NE(exec("other", {"stack-payload", "resolve", "first"}).exit_code, 0);
 }
 

@@ -178,9 +178,7 @@ services:
     EXPECT_THAT(http_get_once_up("127.0.0.1", 8080).body, HasSubstr("web from"));
     for (const char* asker : {"web", "app", "old"})
         for (const char* name : {"web", "app", "old"})
-            EXPECT_THAT(exec(asker, {"stack-payload", "get", name, "80"}).out,
-                        HasSubstr(fmt::format("{} from", name)))
-                << asker;
+            EXPECT_THAT(answer_of(name, asker), HasSubstr(fmt::format("{} from", name))) << asker;
     EXPECT_EQ(output_of("web", "cat /proc/sys/net/ipv4/ip_default_ttl"), "33\n");
     EXPECT_EQ(output_of("alone", "ls /sys/class/net"), "lo\n");
     EXPECT_THAT(container("web").value("Health", ""), "healthy");

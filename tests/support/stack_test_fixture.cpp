@@ -100,6 +100,16 @@ Outcome StackTest::exec(const std::string& service, std::vector<std::string> arg
     return stack_->run(std::move(args));
 }
 
+std::string StackTest::answer_of(const std::string& host, const std::string& service) const {
+    Outcome outcome;
+    const bool came = eventually([&] {
+        outcome = exec(service, {"stack-payload", "get", host, "80"});
+        return outcome.exit_code == 0;
+    });
+    EXPECT_TRUE(came) << outcome.text();
+    return outcome.out;
+}
+
 std::string StackTest::logs(const std::string& service) const {
     const Outcome outcome = stack_->run({"logs", "--no-log-prefix", service});
     EXPECT_EXIT_CODE(outcome, 0);
