@@ -21,7 +21,7 @@ namespace stack::network::lab {
 using namespace std::chrono_literals;
 
 /// Polls until `check` holds; false after `limit`.
-bool eventually(const std::function<bool()>& check, std::chrono::milliseconds limit = 5s);
+bool eventually(const std::function<bool()>& check, std::chrono::milliseconds limit = 30s);
 
 /// Stdout of a shell command, run in `netns` (-1: the caller's).
 std::string shell(const std::string& command, int netns = -1);

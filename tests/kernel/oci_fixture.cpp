@@ -123,7 +123,7 @@ void OciTest::TearDown() {
     if (fs::exists(root()))
         for (const std::string& id : list_directory(root()))
             static_cast<void>(call({"delete", "--force", id}));
-    EXPECT_TRUE(eventually([&] { return processes_of(dir_.path()).empty(); }, std::chrono::seconds{5}));
+    EXPECT_TRUE(eventually([&] { return processes_of(dir_.path()).empty(); }));
     EXPECT_EQ(read_file("/proc/self/mountinfo").find(dir_.path()), std::string::npos);
     EXPECT_TRUE(cgroups_of(cgroup_parent()).empty());
     EXPECT_TRUE(list_directory(root()).empty());

@@ -26,7 +26,7 @@ constexpr const char* kTerminal =
 // The next descriptor that arrives, and the name it comes with.
 std::pair<UniqueFd, std::string> receive_descriptor(const UniqueFd& listener) {
     pollfd entry{listener.get(), POLLIN, 0};
-    if (::poll(&entry, 1, 10'000) <= 0) return {};
+    if (::poll(&entry, 1, 30'000) <= 0) return {};
     const UniqueFd connection{::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     ReceivedMessage message = receive_with_fds(connection.get(), 4096);
     if (message.fds.size() != 1) return {};
@@ -40,7 +40,7 @@ std::string read_terminal(int master, const std::string& end) {
     char buffer[1024];
     while (text.find(end) == std::string::npos) {
         pollfd entry{master, POLLIN, 0};
-        if (::poll(&entry, 1, 10'000) <= 0) break;
+        if (::poll(&entry, 1, 30'000) <= 0) break;
         const ssize_t got = ::read(master, buffer, sizeof buffer);
         if (got <= 0) break;
         text.append(buffer, static_cast<std::size_t>(got));

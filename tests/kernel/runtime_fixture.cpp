@@ -98,7 +98,7 @@ void RuntimeTest::TearDown() {
         wait_for_exit(process->handle());
     }
     // Tests of the network run beside these, so the host's links and rules are not looked at.
-    EXPECT_TRUE(eventually([&] { return processes_of(dir_.path()).empty(); }, std::chrono::seconds{5}));
+    EXPECT_TRUE(eventually([&] { return processes_of(dir_.path()).empty(); }));
     EXPECT_EQ(read_file("/proc/self/mountinfo").find(dir_.path()), std::string::npos);
 }
 

@@ -100,7 +100,7 @@ void CuttingProxy::release() {
 
 bool CuttingProxy::wait_until_held() const {
     std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, std::chrono::seconds{10}, [this] { return held_ > 0; });
+    return changed_.wait_for(lock, std::chrono::seconds{30}, [this] { return held_ > 0; });
 }
 
 void CuttingProxy::after(std::uint64_t bytes, std::function<void()> act) {

@@ -158,12 +158,10 @@ LeakCheck::LeakCheck(SnapshotScope scope) : scope_{std::move(scope)}, before_{Ho
 
 ::testing::AssertionResult LeakCheck::clean() const {
     std::vector<std::string> left;
-    const bool clean = eventually(
-        [&] {
-            left = before_.added_in(HostSnapshot::take(scope_));
-            return left.empty();
-        },
-        std::chrono::seconds{5});
+    const bool clean = eventually([&] {
+        left = before_.added_in(HostSnapshot::take(scope_));
+        return left.empty();
+    });
     if (clean) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << "left behind:\n  " << join(left, "\n  ");
 }

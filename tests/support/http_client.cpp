@@ -89,12 +89,10 @@ HttpAnswer http_get(const std::string& address, std::uint16_t port, const std::s
 
 HttpAnswer http_get_once_up(const std::string& address, std::uint16_t port) {
     HttpAnswer answer;
-    eventually(
-        [&] {
-            answer = http_get(address, port);
-            return answer.status != 0;
-        },
-        std::chrono::seconds{10});
+    eventually([&] {
+        answer = http_get(address, port);
+        return answer.status != 0;
+    });
     return answer;
 }
 

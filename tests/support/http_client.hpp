@@ -15,7 +15,7 @@ struct HttpAnswer {
 HttpAnswer http_get(const std::string& address, std::uint16_t port, const std::string& path = "/",
                     std::chrono::milliseconds limit = std::chrono::seconds{5});
 
-/// The first answer of a server that has only just been started and may not listen yet; waits up to 10 s for it.
+/// The first answer of a server that has only just been started and may not listen yet; waits up to 30 s for it.
 HttpAnswer http_get_once_up(const std::string& address, std::uint16_t port);
 
 /// A TCP port that nobody listens on, in the calling thread's network namespace.

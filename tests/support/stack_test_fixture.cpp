@@ -86,12 +86,10 @@ nlohmann::json StackTest::container(const std::string& service) const {
 }
 
 bool StackTest::reaches(const std::string& service, const std::string& state) const {
-    return eventually(
-        [&] {
-            const nlohmann::json entry = container(service);
-            return entry.is_object() && entry.value("State", "") == state;
-        },
-        std::chrono::seconds{30});
+    return eventually([&] {
+        const nlohmann::json entry = container(service);
+        return entry.is_object() && entry.value("State", "") == state;
+    });
 }
 
 Outcome StackTest::exec(const std::string& service, std::vector<std::string> arguments) const {
@@ -122,8 +120,7 @@ std::string StackTest::logs(const std::string& service) const {
         files = run_files(stack_->dirs().run_root(), stack_->project());
         return files.empty();
     };
-    if (!eventually(gone, std::chrono::seconds{5}))
-        return ::testing::AssertionFailure() << "run files: " << join(files, " ");
+    if (!eventually(gone)) return ::testing::AssertionFailure() << "run files: " << join(files, " ");
     if (!ps().empty()) return ::testing::AssertionFailure() << "containers exist";
     return leaks_->clean();
 }
