@@ -39,7 +39,7 @@ class OciCommand {
     /// What it, and the container that has its streams, has printed so far.
     [[nodiscard]] std::string out() const;
     [[nodiscard]] std::string err() const;
-    /// Waits for its end; kills it after 20 s.
+    /// Waits for its end; kills it after 60 s.
     OciResult wait();
 
   private:
