@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <optional>
@@ -132,13 +133,15 @@ TEST_F(StoreAtWork, SurvivesBeingKilledAtAnyMoment) {
     std::vector<std::string> layers{std::string(400'000, 'b')};
     for (char letter = 'a'; letter < 'i'; ++letter) layers.emplace_back(500'000, letter);
     layout("new", layers);
-    const int step = ::getenv("STACK_LONG_TESTS") != nullptr ? 1 : 12;
+    const bool in_small_steps = ::getenv("STACK_LONG_TESTS") != nullptr;
+    // By an eighth once that is more: even steps up to the end of a slow import would take the square of its time.
+    const auto step = [&](int delay) { return in_small_steps ? 1 : std::max(12, delay / 8); };
     int through = 0;
-    for (int delay = 0; through < 2 && delay < 3000; delay += step) {
+    for (int round = 0, delay = 0; through < 2 && delay < 3000; ++round, delay += step(delay)) {
         const ProcessHandle import = start_import("new");
         if (ends_within(import, std::chrono::milliseconds{delay})) ++through;
         const std::optional<pid_t> inner = child_of(import.pid());
-        const bool kill_inner = inner && delay / step % 2 == 1;
+        const bool kill_inner = inner && round % 2 == 1;
         if (kill_inner) {
             if (const auto handle = ProcessHandle::open(*inner)) handle->signal(SIGKILL);
         } else {
