@@ -94,7 +94,7 @@ TEST_F(KeeperTest, NoExitIsLostOrDoubledWhenTheSupervisorIsKilledAtAnyMoment) {
     // on slow machines that is what a random moment hits.
     const auto done = [&] { return read_file_if_exists(directory + "/started").value_or("").size(); };
     std::size_t done_before = 0;
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{100};
     while (!ended && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(milliseconds{random() % 60 + 1});
         if (kills < 16 && (kills % 4 != 3 || done() != done_before)) {
