@@ -1,7 +1,7 @@
 #include "runtime/base/error.hpp"
 #include "tests/unit/plan_fixture.hpp"
 
-#include <chrono>
+#include <ctime>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -447,9 +447,9 @@ TEST(Planner, PlansTenThousandServicesInLinearSpaceAndTime) {
         if (i > 0) depend(one, fmt::format("s{:05}", i - 1));
         project.services[one.name] = one;
     }
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of this process: what others take is not the planner's
     const Plan plan = plan_up(project, {}, {});
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{10});
+    EXPECT_LT(std::clock() - begin, 10 * CLOCKS_PER_SEC);
     EXPECT_EQ(plan.operations.size(), 20002U);
     EXPECT_TRUE(well_formed(plan));
 }
