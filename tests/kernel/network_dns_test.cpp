@@ -203,7 +203,7 @@ class DnsTest : public HostLab {
 
     void start_server() {
         loop_ = std::make_unique<EventLoop>();
-        server_ = std::make_unique<DnsServer>(*loop_, Log::to_nowhere(), directory_ + "/resolv.conf", 100ms);
+        server_ = std::make_unique<DnsServer>(*loop_, Log::to_nowhere(), directory_ + "/resolv.conf");
         stop_ = std::make_unique<Signal>(*loop_);
         std::promise<void> started;
         thread_ = std::thread{[&] { loop_->run(run_until(*stop_, *server_, started)); }};
