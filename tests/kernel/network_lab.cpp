@@ -241,6 +241,13 @@ void HostLab::SetUp() {
     Links::in(lan_.get())
         .configure({"eth0", InterfaceAddress{*Ipv4::parse(kLanIp), 24}, Ipv4::parse(kHostIp)});
     ASSERT_TRUE(eventually([&] { return links.ready("eth0"); }));
+    // Even so the kernel adds the link-local address's own route a moment later, from a work queue.
+    if (read_sysctl("ipv6/conf/eth0/disable_ipv6") == "0") {
+        const auto has_route = [] {
+            return shell("ip -6 route show table local dev eth0").find("local fe80:") != std::string::npos;
+        };
+        ASSERT_TRUE(eventually(has_route));
+    }
 }
 
 void HostLab::TearDown() {
