@@ -4,6 +4,7 @@
 #include "runtime/base/text.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/processes.hpp"
+#include "tests/support/slurp.hpp"
 
 #include <net/if.h>
 #include <sys/stat.h>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -25,11 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Lines = std::set<std::string>;
-
-std::string slurp(const std::string& path) {
-    std::ifstream in{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 bool mentions(std::string_view text, std::string_view word) {
     return !word.empty() && text.find(word) != std::string_view::npos;

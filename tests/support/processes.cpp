@@ -1,29 +1,18 @@
 #include "tests/support/processes.hpp"
 
 #include "runtime/base/text.hpp"
+#include "tests/support/slurp.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <system_error>
 
 namespace stack::test {
 
 namespace {
-
-// Empty for a process that ends while it is looked at: then /proc answers ESRCH, which the stream throws.
-std::string slurp(const std::string& path) {
-    try {
-        std::ifstream in{path, std::ios::binary};
-        return {std::istreambuf_iterator<char>{in}, {}};
-    } catch (const std::ios_base::failure&) {
-        return {};
-    }
-}
 
 bool belongs(const std::string& proc, std::string_view directory) {
     for (const char* file : {"/cmdline", "/environ", "/mountinfo"})
