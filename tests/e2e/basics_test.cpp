@@ -1,7 +1,11 @@
 // The plain life of a project: version, up, ps, exec, logs, down.
 #include "runtime/base/child_process.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/http_client.hpp"
+#include "tests/support/processes.hpp"
 #include "tests/support/stack_test_fixture.hpp"
+
+#include <signal.h>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -177,6 +181,7 @@ services:
 TEST_F(Ps, StopAndStartKeepTheContainer) {
     up(kSleeper);
     const std::string id = container("web").value("ID", "");
+    ASSERT_TRUE(eventually([&] { return catches(exec("web", {"cat", "/proc/1/status"}).out, SIGTERM); }));
     EXPECT_EXIT_CODE(stack().run({"stop", "-t", "5"}), 0);
     EXPECT_EQ(container("web").value("State", ""), "exited");
     EXPECT_EQ(container("web").value("ExitCode", -1), 143);

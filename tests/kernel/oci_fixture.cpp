@@ -197,6 +197,11 @@ bool OciTest::becomes(const std::string& id, const std::string& wanted) const {
     return eventually([&] { return status(id) == wanted; });
 }
 
+bool OciTest::comes_to_catch(const std::string& id, int signal) const {
+    const std::string status_file = fmt::format("/proc/{}/status", state(id)["pid"].get<int>());
+    return eventually([&] { return catches(read_file(status_file), signal); });
+}
+
 bool OciTest::gone(const std::string& id) const {
     return call({"state", id}).code == 1 && !fs::exists(root() + "/" + id) &&
            eventually([&] { return cgroups_of(cgroup_parent()).empty(); });

@@ -64,6 +64,8 @@ class OciTest : public ::testing::Test {
 
     /// create and start of a fresh container that runs until it is killed.
     void start_sleeping(const std::string& id, const std::string& patch = "{}");
+    /// `start` returns before the program has its handlers.
+    [[nodiscard]] bool comes_to_catch(const std::string& id, int signal) const;
     [[nodiscard]] nlohmann::json state(const std::string& id) const;
     [[nodiscard]] std::string status(const std::string& id) const;
     [[nodiscard]] bool becomes(const std::string& id, const std::string& status) const;

@@ -29,6 +29,7 @@ TEST_F(OciLife, GoesFromCreatedToStopped) {
     EXPECT_EQ(read_file(pid_file), state("one")["pid"].dump());
     must({"start", "one"});
     EXPECT_EQ(status("one"), "running");
+    ASSERT_TRUE(comes_to_catch("one", SIGTERM));
     must({"kill", "one"});
     EXPECT_TRUE(becomes("one", "stopped"));
     EXPECT_EQ(state("one")["pid"], 0);
@@ -170,6 +171,7 @@ TEST_F(OciLife, KillKnowsSignals) {
     EXPECT_EQ(refusal({"kill", "one", "NOPE"}), "unknown signal \"NOPE\"");
     for (const char* word : {"SIGWINCH", "winch", "28", "0"}) must({"kill", "one", word});
     EXPECT_EQ(status("one"), "running");
+    ASSERT_TRUE(comes_to_catch("one", SIGTERM));
     must({"kill", "one", "15"});
     EXPECT_TRUE(becomes("one", "stopped"));
     EXPECT_EQ(refusal({"kill", "one"}), "container not running");

@@ -48,4 +48,12 @@ std::vector<ProcessFacts> processes_of(std::string_view directory) {
     return found;
 }
 
+bool catches(std::string_view status, int signal) {
+    constexpr std::string_view kField = "\nSigCgt:\t";  // 16 hexadecimal digits, the last bit for signal 1
+    const std::size_t field = status.find(kField);
+    if (field == std::string_view::npos) return false;
+    const std::string mask{status.substr(field + kField.size(), 16)};
+    return (std::stoull(mask, nullptr, 16) >> (signal - 1) & 1) != 0;
+}
+
 }  // namespace stack::test

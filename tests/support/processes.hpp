@@ -18,4 +18,7 @@ struct ProcessFacts {
 /// collects those that fell to it is not ours to say (a parent of ours that forgets its children is listed itself).
 std::vector<ProcessFacts> processes_of(std::string_view directory);
 
+/// Whether a process catches `signal`, as the text of its /proc/PID/status tells. A PID 1 that does not yet ignores SIGTERM.
+bool catches(std::string_view status, int signal);
+
 }  // namespace stack::test
