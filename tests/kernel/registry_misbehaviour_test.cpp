@@ -141,6 +141,7 @@ TEST_F(Misbehaviour, SilenceEnds) {
 TEST_F(Misbehaviour, ThreeBlobsMoveAtOnceAndACancelledOneMakesRoom) {
     registry::FetcherPlan how = plan("silent");
     how.endpoints.back().origins.resize(1);
+    how.limits.silence = 60s;  // nobody tries again while requests are counted
     FetcherRun run{how};
     file_.emplace();
     std::vector<registry::Transfer> transfers;
