@@ -132,12 +132,12 @@ TEST_F(EscapeMounts, RootItselfIsNoMountPoint) {
 TEST_F(EscapeMounts, MountsOfAContainerDoNotSpread) {
     const PendingProcess& first = start([&] {
         ContainerSpec wanted = spec({"sleep", "1000"});
-        wanted.mounts = with_default_mounts({{"/data", "tmpfs", "tmpfs", {"size=64k"}, ""}});
+        wanted.mounts = with_default_mounts({{"/stack-test-data", "tmpfs", "tmpfs", {"size=64k"}, ""}});
         return wanted;
     }());
     const ContainerRun second = run(spec({"cat", "/proc/mounts"}));
-    EXPECT_THAT(second.out, Not(HasSubstr(" /data ")));
-    EXPECT_THAT(read_file("/proc/self/mountinfo"), Not(HasSubstr(" /data ")));
+    EXPECT_THAT(second.out, Not(HasSubstr(" /stack-test-data ")));
+    EXPECT_THAT(read_file("/proc/self/mountinfo"), Not(HasSubstr(" /stack-test-data ")));
     EXPECT_THAT(read_file(fmt::format("/proc/{}/mountinfo", first.pid())), Not(HasSubstr("shared:")));
 }
 
