@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -106,6 +107,18 @@ std::string StackTest::answer_of(const std::string& host, const std::string& ser
     });
     EXPECT_TRUE(came) << outcome.text();
     return outcome.out;
+}
+
+std::vector<std::string> StackTest::links_of(const std::string& service) const {
+    // Tunnels that take what no other takes (net.core.fb_tunnels_only_for_init_net), and a file that bonding puts there.
+    static const std::set<std::string> kOfModules{
+        "bonding_masters", "erspan0", "gre0",    "gretap0", "ip6_vti0",
+        "ip6gre0",         "ip6tnl0", "ip_vti0", "sit0",    "tunl0"};
+    std::vector<std::string> links;
+    std::istringstream names{exec(service, {"ls", "/sys/class/net"}).out};
+    for (std::string name; std::getline(names, name);)
+        if (!kOfModules.contains(name)) links.push_back(name);
+    return links;
 }
 
 std::string StackTest::logs(const std::string& service) const {

@@ -36,6 +36,8 @@ class StackTest : public ::testing::Test {
     [[nodiscard]] Outcome exec(const std::string& service, std::vector<std::string> arguments) const;
     /// What `host` says to `service` over HTTP on port 80, once it listens: `up -d` returns before it does.
     [[nodiscard]] std::string answer_of(const std::string& host, const std::string& service) const;
+    /// The links that the service sees, by name, but for those that modules make in every network namespace.
+    [[nodiscard]] std::vector<std::string> links_of(const std::string& service) const;
     /// The log lines of a service without prefixes.
     [[nodiscard]] std::string logs(const std::string& service) const;
     /// No container, network, process or run file of the project exists, without having taken it down.
