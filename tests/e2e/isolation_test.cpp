@@ -1,4 +1,5 @@
 // Isolation, looked at from inside: what a container is told about itself, and what it is refused.
+#include "tests/support/first_cpu.hpp"
 #include "tests/support/stack_test_fixture.hpp"
 
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -147,7 +149,8 @@ services:
 }
 
 TEST_F(Isolation, IsShapedByTheServicesKeys) {
-    up(R"(
+    const int cpu = first_cpu();
+    up(fmt::format(R"(
 services:
   web:
     image: payload
@@ -156,9 +159,10 @@ services:
     group_add: ["44"]
     oom_score_adj: 300
     shm_size: 1m
-    cpuset: "0"
+    cpuset: "{}"
     security_opt: [no-new-privileges, seccomp=unconfined]
-)");
+)",
+                   cpu));
     const std::string seen =
         exec("web", {"sh", "-c",
                      "cat /proc/1/status /proc/1/oom_score_adj /proc/sys/kernel/domainname /proc/mounts"})
@@ -166,7 +170,7 @@ services:
     EXPECT_THAT(seen, HasSubstr("Groups:\t0 44 "));
     EXPECT_THAT(seen, HasSubstr("NoNewPrivs:\t1\n"));
     EXPECT_THAT(seen, HasSubstr("Seccomp:\t0\n"));
-    EXPECT_THAT(seen, HasSubstr("Cpus_allowed_list:\t0\n"));
+    EXPECT_THAT(seen, HasSubstr(fmt::format("Cpus_allowed_list:\t{}\n", cpu)));
     EXPECT_THAT(seen, HasSubstr("\n300\nexample.test\n"));
     EXPECT_THAT(seen, HasSubstr("/dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k"));
 }

@@ -6,6 +6,7 @@
 #include "runtime/base/path_at.hpp"
 #include "runtime/base/text.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/first_cpu.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -245,7 +246,7 @@ TEST_P(CgroupTest, ARefusedLimitIsAnErrorThatNamesItAndLeavesNothing) {
 
 TEST_P(CgroupTest, ChildEntersByItselfThroughTaskDescriptorsAndCloneInto) {
     ResourceSpec limits;
-    limits.cpuset_cpus = "0";
+    limits.cpuset_cpus = std::to_string(test::first_cpu());
     const Cgroup group = Cgroup::create(layout, path, limits);
     const std::vector<int> fds = group.task_fds();
     EXPECT_EQ(group.clone_into_fd() >= 0, layout.has_unified());

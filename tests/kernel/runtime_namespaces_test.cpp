@@ -3,6 +3,7 @@
 #include "runtime/id_maps.hpp"
 #include "tests/kernel/runtime_fixture.hpp"
 #include "tests/support/default_mounts.hpp"
+#include "tests/support/first_cpu.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -322,10 +323,11 @@ TEST_F(RuntimeNamespaces, SchedulingPersonalityAndAffinityAreSet) {
     ProcessSpec process = wanted.process;
     process.scheduler.reset();
     process.io_priority.reset();
-    process.initial_cpu_affinity = "0-1";
-    process.final_cpu_affinity = "0";
+    const int cpu = first_cpu();
+    process.initial_cpu_affinity = fmt::format("{}-{}", cpu, cpu + 1);
+    process.final_cpu_affinity = std::to_string(cpu);
     process.args = {"grep", "Cpus_allowed_list", "/proc/self/status"};
-    EXPECT_EQ(exec(container.handle(), process).out, "Cpus_allowed_list:\t0\n");
+    EXPECT_EQ(exec(container.handle(), process).out, fmt::format("Cpus_allowed_list:\t{}\n", cpu));
     process.final_cpu_affinity = "0-x";
     EXPECT_THAT(exec(container.handle(), process).error, HasSubstr("is not a list of CPUs"));
 }
