@@ -96,15 +96,14 @@ HttpAnswer http_get_once_up(const std::string& address, std::uint16_t port) {
     return answer;
 }
 
-std::uint16_t free_port() {
-    const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+SilentPort::SilentPort() : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     sockaddr_in name{};
     name.sin_family = AF_INET;
     socklen_t size = sizeof name;
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0 ||
-        ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0)
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size) != 0 ||
+        ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0)
         throw_errno("find a free port");
-    return ntohs(name.sin_port);
+    number_ = ntohs(name.sin_port);
 }
 
 }  // namespace stack::test

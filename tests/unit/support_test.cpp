@@ -65,7 +65,8 @@ TEST(Eventually, GivesUpAtItsLimit) {
 }
 
 TEST(HttpGet, SaysThatNobodyListens) {
-    const HttpAnswer answer = http_get("127.0.0.1", free_port());
+    const SilentPort port;
+    const HttpAnswer answer = http_get("127.0.0.1", port.number());
     EXPECT_EQ(answer.status, 0);
     EXPECT_EQ(answer.error, "connect: Connection refused (ECONNREFUSED)");
 }
