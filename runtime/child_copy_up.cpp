@@ -55,33 +55,24 @@ class Copier {
         int result = 0;
         if (S_ISDIR(info.st_mode)) {
             // What another mount covers is not the image's.
-            if (info.st_dev == device_) result = copy_subdirectory(from, to, name, depth);
+            if (info.st_dev == device_) result = copy_subdirectory(from, to, name, info, depth);
         } else if (S_ISREG(info.st_mode)) {
-            result = copy_file(from, to, name, info);
+            result = copy_file(from, to, name);
         } else if (S_ISLNK(info.st_mode)) {
-            result = copy_link(from, to, name);
+            result = copy_link(from, to, name, info);
         } else if (S_ISFIFO(info.st_mode)) {
-            result = ::mknodat(to, name, info.st_mode, 0);
-        } else {
-            return 0;  // sockets mean nothing without their owner, devices have no place in a volume
-        }
-        if (result < 0) return errno == EEXIST ? 0 : refuse(name, errno);  // somebody fills the same volume
-        if (::fchownat(to, name, info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-            return refuse(name, errno);
-        if (!S_ISLNK(info.st_mode) && ::fchmodat(to, name, info.st_mode & 07777, 0) < 0)
-            return refuse(name, errno);
-        if (S_ISREG(info.st_mode) && copy_file_capability(from, to, name) < 0) return refuse(name, errno);
-        const timespec times[2] = {info.st_atim, info.st_mtim};
-        ::utimensat(to, name, times, AT_SYMLINK_NOFOLLOW);
-        return 0;
+            result = copy_fifo(to, name, info);
+        }  // sockets mean nothing without their owner, devices have no place in a volume
+        return result < 0 && errno != EEXIST ? refuse(name, errno) : 0;  // somebody fills the same volume
     }
 
-    int copy_subdirectory(int from, int to, const char* name, int depth) noexcept {
+    int copy_subdirectory(int from, int to, const char* name, const struct stat& info, int depth) noexcept {
         if (::mkdirat(to, name, 0700) < 0) return -1;
         const int source = ::openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (source < 0) return -1;
         const int target = ::openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        const int result = target < 0 ? -1 : copy_directory(source, target, depth + 1);
+        int result = target < 0 ? -1 : copy_directory(source, target, depth + 1);
+        if (result == 0) result = take_over_attributes(target, info);
         const int error = errno;
         ::close(source);
         if (target >= 0) ::close(target);
@@ -89,24 +80,62 @@ class Copier {
         return result;
     }
 
-    static int copy_link(int from, int to, const char* name) noexcept {
+    static int copy_link(int from, int to, const char* name, const struct stat& info) noexcept {
         char target[PATH_MAX];
         const ssize_t size = ::readlinkat(from, name, target, sizeof target - 1);
         if (size < 0) return -1;
         target[size] = '\0';
-        return ::symlinkat(target, to, name);
+        return ::symlinkat(target, to, name) < 0 ? -1 : take_over_owner(to, name, info);
     }
 
-    static int copy_file(int from, int to, const char* name, const struct stat& info) noexcept {
-        const int source = ::openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    // The mode is right from birth: the umask is 0, and there is no chmod that follows no link.
+    static int copy_fifo(int to, const char* name, const struct stat& info) noexcept {
+        return ::mknodat(to, name, info.st_mode, 0) < 0 ? -1 : take_over_owner(to, name, info);
+    }
+
+    static int take_over_owner(int to, const char* name, const struct stat& info) noexcept {
+        if (::fchownat(to, name, info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+        const timespec times[2] = {info.st_atim, info.st_mtim};
+        ::utimensat(to, name, times, AT_SYMLINK_NOFOLLOW);
+        return 0;
+    }
+
+    // By descriptor: whoever shares the volume may have put a link in place of the name by now.
+    static int take_over_attributes(int target, const struct stat& info) noexcept {
+        if (::fchown(target, info.st_uid, info.st_gid) < 0) return -1;
+        if (::fchmod(target, info.st_mode & 07777) < 0) return -1;
+        const timespec times[2] = {info.st_atim, info.st_mtim};
+        ::futimens(target, times);
+        return 0;
+    }
+
+    // The file may have become a fifo since it was looked at, whose opening would wait for a writer.
+    static int copy_file(int from, int to, const char* name) noexcept {
+        const int source = ::openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (source < 0) return -1;
-        const int target = ::openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        int error = target < 0 ? errno : 0;
-        if (target >= 0) error = copy_bytes(source, target, static_cast<std::size_t>(info.st_size));
+        struct stat info {};
+        int result = ::fstat(source, &info);
+        if (result == 0 && !S_ISREG(info.st_mode)) {
+            errno = ESTALE;
+            result = -1;
+        }
+        if (result == 0) result = copy_open_file(source, info, to, name);
+        const int error = errno;
         ::close(source);
-        if (target >= 0) ::close(target);
         errno = error;
-        return error == 0 ? 0 : -1;
+        return result;
+    }
+
+    static int copy_open_file(int source, const struct stat& info, int to, const char* name) noexcept {
+        const int target = ::openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (target < 0) return -1;
+        int result = copy_bytes(source, target, static_cast<std::size_t>(info.st_size));
+        if (result == 0) result = take_over_attributes(target, info);
+        if (result == 0) result = copy_file_capability(source, target);
+        const int error = errno;
+        ::close(target);
+        errno = error;
+        return result;
     }
 
     static int copy_bytes(int source, int target, std::size_t left) noexcept {
@@ -118,39 +147,37 @@ class Copier {
                 continue;
             }
             if (errno == EINTR) continue;
-            if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
-            return copy_by_hand(source, target);
+            if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS) return -1;
+            return copy_by_hand(source, target, left);
         }
         return 0;
     }
-    static int copy_by_hand(int source, int target) noexcept {
+
+    // No more than what there was at first: a file that grows all the while would never end.
+    static int copy_by_hand(int source, int target, std::size_t left) noexcept {
         char buffer[16384];
-        for (;;) {
-            const ssize_t got = ::read(source, buffer, sizeof buffer);
+        while (left > 0) {
+            const ssize_t got = ::read(source, buffer, std::min(sizeof buffer, left));
             if (got == 0) return 0;
             if (got < 0 && errno == EINTR) continue;
-            if (got < 0) return errno;
+            if (got < 0) return -1;
+            left -= static_cast<std::size_t>(got);
             for (ssize_t at = 0; at < got;) {
                 const ssize_t done = ::write(target, buffer + at, static_cast<std::size_t>(got - at));
-                if (done < 0 && errno != EINTR) return errno;
+                if (done < 0 && errno != EINTR) return -1;
                 if (done > 0) at += done;
             }
         }
+        return 0;
     }
 
     // The one extended attribute that an image may carry (ping with cap_net_raw).
-    static int copy_file_capability(int from, int to, const char* name) noexcept {
+    static int copy_file_capability(int source, int target) noexcept {
         constexpr const char* kCapability = "security.capability";
         char value[64];
-        const int source = ::openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        if (source < 0) return -1;
         const ssize_t size = ::fgetxattr(source, kCapability, value, sizeof value);
-        ::close(source);
         if (size <= 0) return 0;
-        const int target = ::openat(to, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        if (target < 0) return -1;
         const int result = ::fsetxattr(target, kCapability, value, static_cast<std::size_t>(size), 0);
-        ::close(target);
         return result < 0 && errno != EOPNOTSUPP ? -1 : 0;
     }
 

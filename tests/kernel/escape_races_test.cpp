@@ -1,16 +1,21 @@
 // Traps that are sprung while the runtime works: a neighbour that shares a tree with the container swaps a part of a path
 // for a link, over and over, by the exchange that no reader can see half of.
+#include "runtime/base/fd.hpp"
 #include "runtime/base/path_at.hpp"
 #include "tests/kernel/escape_fixture.hpp"
 #include "tests/support/default_mounts.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -48,6 +53,46 @@ class Swapper {
   private:
     std::atomic<bool> stop_{false};
     std::atomic<long> swaps_{0};
+    std::thread thread_;
+};
+
+/// Does something at the instant when a file is first read: the reader is held until it is done. Works on one file
+/// system only, not through an overlay.
+class AtFirstRead {
+  public:
+    AtFirstRead(const std::string& file, std::function<void()> act)
+        : events_{::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC)},
+          able_{events_.valid() &&
+                ::fanotify_mark(events_.get(), FAN_MARK_ADD, FAN_ACCESS_PERM, AT_FDCWD, file.c_str()) == 0} {
+        if (able_) thread_ = std::thread{[this, does = std::move(act)] { serve(does); }};
+    }
+    AtFirstRead(const AtFirstRead&) = delete;
+    AtFirstRead& operator=(const AtFirstRead&) = delete;
+    ~AtFirstRead() {
+        stop_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+    /// Kernels can be made without such events.
+    [[nodiscard]] bool able() const { return able_; }
+    [[nodiscard]] bool happened() const { return happened_; }
+
+  private:
+    void serve(const std::function<void()>& act) {
+        while (!stop_) {
+            pollfd waiting{events_.get(), POLLIN, 0};
+            fanotify_event_metadata event{};
+            if (::poll(&waiting, 1, 10) <= 0 || ::read(events_.get(), &event, sizeof event) <= 0) continue;
+            const UniqueFd read_file{event.fd};
+            if (!happened_.exchange(true)) act();
+            const fanotify_response answer{event.fd, FAN_ALLOW};
+            EXPECT_EQ(::write(events_.get(), &answer, sizeof answer), static_cast<ssize_t>(sizeof answer));
+        }
+    }
+
+    UniqueFd events_;
+    bool able_;
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> happened_{false};
     std::thread thread_;
 };
 
@@ -136,6 +181,54 @@ TEST_F(EscapeRaces, WorkingDirectoryBecomesALink) {
             EXPECT_THAT(result.error, HasSubstr("/data/work/dir"));
         }
     });
+}
+
+// A fresh volume takes over what the image has, and a neighbour of the image waits for the copy with a fifo.
+TEST_F(EscapeRaces, FileThatIsCopiedIntoAVolumeBecomesAFifo) {
+    ContainerSpec wanted = plain_spec({"ls", "/data"});
+    dir().write("plain/data/file", "from the image");
+    ASSERT_EQ(::mkfifo(in_root("fifo").c_str(), 0600), 0);
+    wanted.mounts = with_default_mounts({{"/data", "tmpfs", "tmpfs", {"tmpcopyup"}, ""}});
+    const Swapper swapper{in_root("data/file"), in_root("fifo")};
+    run_often(wanted, [&](const ContainerRun& result) {
+        if (result.error.empty()) {
+            EXPECT_EQ(result.out, "file\n");
+        } else {
+            EXPECT_THAT(result.error, HasSubstr("copy \"file\""));
+        }
+    });
+}
+
+TEST_F(EscapeRaces, CopyInASharedVolumeBecomesALink) {
+    ContainerSpec wanted = plain_spec({"ls", "/data"});
+    const std::string volume = dir().file("volume");
+    const std::string source = dir().write("plain/data/file", "from the image");
+    ASSERT_EQ(::chmod(source.c_str(), 0777), 0);
+    fs::create_directory(volume);
+    wanted.mounts = with_default_mounts({{"/data", "bind", volume, {"rbind", "copyup"}, ""}});
+    const AtFirstRead neighbour{source, [&] {
+                                    fs::rename(volume + "/file", volume + "/moved");
+                                    fs::create_symlink(flag(), volume + "/file");
+                                }};
+    if (!neighbour.able()) GTEST_SKIP() << "this kernel tells nobody before a file is read";
+    EXPECT_EQ(run(wanted).out, "file\nmoved\n");
+    EXPECT_TRUE(neighbour.happened());
+    EXPECT_TRUE(fs::is_symlink(volume + "/file"));
+    EXPECT_EQ(read_file(volume + "/moved"), "from the image");
+    struct stat info {};
+    ASSERT_EQ(::stat((volume + "/moved").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0777u);
+}
+
+TEST_F(EscapeRaces, FileThatIsCopiedGrowsAllTheWhile) {
+    ContainerSpec wanted = plain_spec({"cat", "/data/file"});
+    const std::string source = dir().write("plain/data/file", "from the image");
+    // Into another file system there is no copy but by hand.
+    wanted.mounts = with_default_mounts({{"/data", "tmpfs", "tmpfs", {"tmpcopyup"}, ""}});
+    const AtFirstRead neighbour{source, [&] { std::ofstream{source, std::ios::app} << " and more"; }};
+    if (!neighbour.able()) GTEST_SKIP() << "this kernel tells nobody before a file is read";
+    EXPECT_EQ(run(wanted).out, "from the image");
+    EXPECT_TRUE(neighbour.happened());
 }
 
 // CVE-2025-31133 for whoever joins: the container's root swaps its own /dev/null for a link while an exec opens it.
