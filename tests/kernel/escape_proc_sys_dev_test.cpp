@@ -83,11 +83,18 @@ TEST_F(EscapeProcSysDev, DevicesAreNotMadeBehindLinks) {
 
 // podman and docker list all devices of the host for a privileged container.
 TEST_F(EscapeProcSysDev, NodesOfTheHostDoNotReplaceWhatDevHasAnyway) {
-    ContainerSpec wanted =
-        spec({"sh", "-c", "readlink /dev/ptmx; readlink /dev/fd; stat -c %t:%T /dev/null"});
-    for (const char* path : {"/dev/ptmx", "/dev/fd", "/dev/null"})
-        wanted.devices.push_back(DeviceSpec{path, 'c', 5, 2, 0666, 0, 0});
-    EXPECT_EQ(run(wanted).out, "pts/ptmx\n/proc/self/fd\n1:3\n");
+    const auto with_device = [&](const char* path) {
+        ContainerSpec wanted =
+            spec({"sh", "-c", "readlink /dev/ptmx; readlink /dev/fd; stat -c %t:%T /dev/null"});
+        wanted.devices = {DeviceSpec{path, 'c', 5, 2, 0666, 0, 0}};
+        return run(wanted);
+    };
+    EXPECT_EQ(with_device("/dev/ptmx").out, "pts/ptmx\n/proc/self/fd\n1:3\n");
+    for (const char* path : {"/dev/fd", "/dev/null"}) {
+        const ContainerRun result = with_device(path);
+        EXPECT_EQ(result.out, "");
+        EXPECT_THAT(result.error, HasSubstr(path));
+    }
 }
 
 // The list of docs/security.md, in full; a path that is added to it is added here.
